@@ -44,7 +44,8 @@ func NewGroup() (*Group, error) {
 	g := &Group{requests: requests, gone: make(chan struct{}), encoder: json.NewEncoder(requests),
 		answers: map[int]chan answer{}, procs: map[int]*Process{}}
 	g.keeper = &exec.Cmd{Path: "/proc/self/exe", Args: []string{keeperName}, Dir: "/",
-		ExtraFiles:  []*os.File{theirRequests, theirAnswers}, // files 3 and 4 there
+		Env:         append(os.Environ(), "GORACE=atexit_sleep_ms=0"), // a race-tested program sleeps a second at its end
+		ExtraFiles:  []*os.File{theirRequests, theirAnswers},          // files 3 and 4 there
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true}}
 	err = g.keeper.Start()
 	theirRequests.Close()
