@@ -3,6 +3,7 @@ package aggregator
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -124,11 +125,11 @@ func (b *Batch) Add(d *Desc, value float64, labels ...string) {
 		}
 	}
 	if n != len(labels) {
-		b.fail(fmt.Errorf("metric %q: %d labels %q, want %d", d.Template, len(labels), labels, n))
+		b.fail(fmt.Errorf("metric %q: %d labels %q, want %d", d.Template, len(labels), slices.Clone(labels), n))
 		return
 	}
 	if math.IsNaN(value) || math.IsInf(value, 0) {
-		b.fail(fmt.Errorf("metric %q %q: value %v is not finite", d.Template, labels, value))
+		b.fail(fmt.Errorf("metric %q %q: value %v is not finite", d.Template, slices.Clone(labels), value))
 		return
 	}
 	if cap(b.labels)-len(b.labels) < n {
