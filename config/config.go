@@ -3,6 +3,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -46,9 +47,14 @@ type Table struct {
 // the agent knows, or a value of the wrong kind, is an error with file, line and key.
 func (t Table) Decode(v any) error { return t.doc.decodeTable(t.kind, t.Name, v, t.common) }
 
-// Errorf makes an error about the table that begins with the file and the table's name.
+// Errorf makes an *Error about the table. The format may wrap an error with %w; one that says already where in the file
+// it belongs is returned as it is.
 func (t Table) Errorf(format string, args ...any) error {
-	return fmt.Errorf("%s: %w", t.doc.where(t.kind, t.Name), fmt.Errorf(format, args...))
+	err := fmt.Errorf(format, args...)
+	if located := (*Error)(nil); errors.As(err, &located) {
+		return err
+	}
+	return t.doc.errorf(t.kind+"."+t.Name, "%w", err)
 }
 
 // Fingerprint is equal for two tables that mean the same agent part, whatever files they are from.
@@ -81,8 +87,12 @@ const (
 // frequency where that is longer.
 func DefaultDeadline(frequency time.Duration) time.Duration { return max(30*time.Second, frequency) }
 
-// DefaultFolder is where the agent keeps its queues: /var/lib/clusterload for root, else below the user's home.
+// DefaultFolder is where the agent keeps its queues: the state folder that systemd gives it, /var/lib/clusterload for
+// root, else below the user's home.
 func DefaultFolder() string {
+	if state, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":"); filepath.IsAbs(state) {
+		return state
+	}
 	if os.Geteuid() == 0 {
 		return "/var/lib/clusterload"
 	}

@@ -183,17 +183,30 @@ func (d *document) canonical(kind, name string) string {
 	return fmt.Sprintf("%#v", d.subtree(kind, name))
 }
 
-// where begins a message about a key: "file:line: key".
-func (d *document) where(path ...string) string {
-	key := strings.Join(path, ".")
-	if n := d.line(strings.Split(key, ".")); n > 0 {
-		return fmt.Sprintf("%s:%d: %s", d.path, n, key)
-	}
-	return fmt.Sprintf("%s: %s", d.path, key)
+// An Error says where in a file something is wrong: "clusterload.toml:12: database.graphite.port: …".
+type Error struct {
+	Path string
+	Line int    // 0 where it is not known
+	Key  string // "" for the file as a whole
+	Err  error
 }
 
+func (e *Error) Error() string {
+	where := e.Path
+	if e.Line > 0 {
+		where = fmt.Sprintf("%s:%d", where, e.Line)
+	}
+	if e.Key != "" {
+		where += ": " + e.Key
+	}
+	return where + ": " + e.Err.Error()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// errorf makes an error about a key; the format may wrap an error with %w.
 func (d *document) errorf(key, format string, args ...any) error {
-	return fmt.Errorf("%s: %s", d.where(key), fmt.Sprintf(format, args...))
+	return &Error{Path: d.path, Line: d.line(strings.Split(key, ".")), Key: key, Err: fmt.Errorf(format, args...)}
 }
 
 // refuse is a setting that no value suits, so that decoding into it fails with the line of its key.
@@ -246,13 +259,13 @@ var goTypes = regexp.MustCompile(`type mismatch for .*: (expected .*)$`)
 func (d *document) decodeError(err error) error {
 	line, key, message, ok := cut(err)
 	if !ok {
-		return fmt.Errorf("%s: %s", d.path, strings.TrimPrefix(err.Error(), "toml: "))
+		return &Error{Path: d.path, Err: errors.New(strings.TrimPrefix(err.Error(), "toml: "))}
 	}
 	message = strings.Replace(message, "incompatible types: TOML value has type ", "is of type ", 1)
 	message = strings.Replace(message, "; destination has type ", ", want ", 1)
 	message = goTypes.ReplaceAllString(message, "$1")
 	if key == "" {
-		return fmt.Errorf("%s:%d: %s", d.path, line, message)
+		return &Error{Path: d.path, Line: line, Err: errors.New(message)}
 	}
 	return d.errorf(key, "%s", message)
 }

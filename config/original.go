@@ -50,9 +50,9 @@ type original struct {
 func (o *original) syntax(err error) error {
 	if s := (*json.SyntaxError)(nil); errors.As(err, &s) {
 		line := 1 + strings.Count(o.text[:min(int(s.Offset), len(o.text))], "\n")
-		return fmt.Errorf("%s:%d: not valid JSON: %w", o.path, line, err)
+		return &Error{Path: o.path, Line: line, Err: fmt.Errorf("not valid JSON: %w", err)}
 	}
-	return fmt.Errorf("%s: not valid JSON: %w", o.path, err)
+	return &Error{Path: o.path, Err: fmt.Errorf("not valid JSON: %w", err)}
 }
 
 // line finds a key by its last element: the file is a handful of lines, each key once.
