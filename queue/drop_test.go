@@ -100,15 +100,15 @@ func TestDropOfBlocksThatAreOut(t *testing.T) {
 
 // TestCrashWhileDropping crashes between saving the count and deleting the file, and before.
 func TestCrashWhileDropping(t *testing.T) {
-	for _, op := range []string{"remove", "rename", "create"} {
-		t.Run(op, func(t *testing.T) {
+	for _, test := range []struct{ op, name string }{{"remove", "0"}, {"rename", "dropped"}, {"create", "dropped"}, {"sync", "dropped"}} {
+		t.Run(test.op, func(t *testing.T) {
+			op := test.op
 			d := newDisk(1)
 			o := Options{MaxBytes: 4000, SegmentBytes: 1000}
 			q := openDisk(t, d, o)
 			put(t, q, 1, 20)
 			d.setFail(func(failed, name string) error {
-				if failed == op && (name == "dropped" || name == "dropped.new" || strings.HasSuffix(name, ".v1")) && failed != "create" ||
-					failed == "create" && op == "create" && name == "dropped.new" {
+				if failed == op && strings.HasPrefix(name, test.name) {
 					return syscall.EIO
 				}
 				return nil
