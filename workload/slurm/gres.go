@@ -125,7 +125,7 @@ func splitCards(s []byte) (kind []byte, n int64, ok bool) {
 	}
 	switch n, ok = parseCards(count); {
 	case ok:
-	case len(count) > 0 && !allDigits(count): // a type, and one card of it
+	case len(count) > 0 && !allDigits(bytes.TrimSuffix(count, []byte("K"))): // a type, and one card of it
 		kind, n = s, 1
 	default:
 		return nil, 0, false

@@ -16,7 +16,7 @@ var (
 )
 
 // untyped is the type of GPUs that are configured without one.
-const untyped = "untyped"
+var untyped = []byte("untyped")
 
 // A cardKind is a type of GPU, and how many of it the cluster has.
 type cardKind struct {
@@ -120,7 +120,7 @@ func (r *nodes) cardsOf(k *cardKind) *nodeCards {
 // it has, in their order, as far as these are free; what is left over then, of the first.
 func (r *nodes) place(kind []byte, count int64) {
 	if len(kind) == 0 {
-		kind = []byte(untyped)
+		kind = untyped
 	}
 	for i := range r.nodeGPUs {
 		if c := &r.nodeGPUs[i]; c.kind.name == string(kind) {
@@ -139,7 +139,7 @@ func (r *nodes) place(kind []byte, count int64) {
 
 func (r *nodes) card(kind []byte) (*cardKind, error) {
 	if len(kind) == 0 {
-		kind = []byte(untyped)
+		kind = untyped
 	}
 	if k, ok := r.cards[string(kind)]; ok {
 		return k, nil

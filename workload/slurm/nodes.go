@@ -14,7 +14,8 @@ const (
 	maxName       = 256  // bytes of a name that becomes a label
 	maxPartitions = 4096 // at a time
 	maxCardKinds  = 256
-	maxCached     = 8192 // lists of partitions, and states, before all are learnt anew
+	maxCached     = 2048 // lists of partitions, and states, before all are learnt anew
+	maxCachedText = 4096 // bytes of one of them
 )
 
 var (
@@ -134,9 +135,9 @@ func (r *nodes) state(s []byte) nodeState {
 	known := true
 	st := parseState(s, func(word []byte) {
 		known = false
-		r.tok.unknown("node state", clip(word))
+		r.tok.unknown("node state", word)
 	})
-	if known && len(s) <= maxName {
+	if known && len(s) <= maxCachedText {
 		if len(r.states) >= maxCached {
 			clear(r.states)
 		}
@@ -164,7 +165,7 @@ func (r *nodes) list(names []byte) ([]*nodePartition, error) {
 			list = append(list, p)
 		}
 	}
-	if failed == nil && len(names) <= maxName*maxName {
+	if failed == nil && len(names) <= maxCachedText {
 		if len(r.lists) >= maxCached {
 			clear(r.lists)
 		}

@@ -38,7 +38,7 @@ type Node struct {
 	Reason     []byte // without the mark of who set it when
 }
 
-var errNoNode = errors.New(`want "NodeName=… State=…"`)
+var errNoNode = errors.New(`want "NodeName=name … State=state"`)
 
 // parse reads a line into n. It takes keys that it knows where they stand for the first time, in any order, up to the
 // first text that people write: a reason or a comment may hold anything. A line without a name or a state is no node.
@@ -203,6 +203,9 @@ func osLength(s []byte) int {
 	return len(s)
 }
 
+// maxMark is longer than any user's name and time.
+const maxMark = 512
+
 // reasonText returns the reason at the start of s, which ends before the last mark of who set it when, like
 // " [root@1795212625]". Without a mark it is all of s.
 func reasonText(s []byte) []byte {
@@ -211,7 +214,7 @@ func reasonText(s []byte) []byte {
 		if i < 0 {
 			return s
 		}
-		mark := s[i+2:]
+		mark := s[i+2 : min(len(s), i+2+maxMark)]
 		close := bytes.IndexByte(mark, ']')
 		if close > 0 && bytes.IndexByte(mark[:close], '@') > 0 && bytes.IndexByte(mark[:close], ' ') < 0 {
 			return s[:i]

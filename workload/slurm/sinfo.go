@@ -57,7 +57,7 @@ func (r *partitions) line(l []byte) error {
 	}
 	up, known := availability(bytes.TrimRight(word, " "))
 	if !known {
-		r.tok.unknown("partition availability", clip(word))
+		r.tok.unknown("partition availability", word)
 		return nil
 	}
 	row := r.rows[string(name)]
