@@ -28,6 +28,9 @@ func (e *FullError) Error() string {
 
 func (e *FullError) Unwrap() error { return e.Cause }
 
+// Retry says that the same points may be kept later.
+func (e *FullError) Retry() bool { return true }
+
 // HTTPStatus is 507: Insufficient Storage.
 func (e *FullError) HTTPStatus() int { return 507 }
 
@@ -60,7 +63,7 @@ func (g *guard) check() error {
 	free, err := g.free(g.path)
 	switch {
 	case err != nil:
-		g.set(fmt.Errorf("free space of %s: %w", g.path, err))
+		g.set(&FullError{Path: g.path, Floor: g.floor, Cause: fmt.Errorf("look for free space: %w", err)})
 	case free < g.floor:
 		g.set(&FullError{Path: g.path, Free: free, Floor: g.floor})
 	default:
