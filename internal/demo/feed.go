@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"math"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// A feed is the database of the demo: it takes Graphite lines over TCP and knows the last value of each series. It closes
+// a connection once the agent has ended its side, which tells the agent that all was read.
+type feed struct {
+	listener net.Listener
+	prefix   string        // of every path: the cluster's name and a dot
+	ticked   chan struct{} // has a value after a connection that brought a newer tick
+
+	mu     sync.Mutex
+	points map[string]point // by path, without the prefix
+	latest int64
+	lines  int
+	bad    error // the last line that was none
+}
+
+type point struct {
+	value float64
+	at    int64 // Unix seconds
+}
+
+// listen starts a feed on the port of loopback, 0 for any.
+func listen(cluster string) (*feed, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	f := &feed{listener: l, prefix: cluster + ".", ticked: make(chan struct{}, 1), points: map[string]point{}}
+	go f.accept()
+	return f, nil
+}
+
+func (f *feed) port() int { return f.listener.Addr().(*net.TCPAddr).Port }
+
+func (f *feed) close() error { return f.listener.Close() }
+
+func (f *feed) accept() {
+	for {
+		c, err := f.listener.Accept()
+		if err != nil {
+			return // closed
+		}
+		go f.read(c)
+	}
+}
+
+func (f *feed) read(c net.Conn) {
+	defer c.Close()
+	f.mu.Lock()
+	before := f.latest
+	f.mu.Unlock()
+	for lines := bufio.NewScanner(c); lines.Scan(); {
+		f.add(lines.Text())
+	}
+	f.mu.Lock()
+	newer := f.latest > before
+	f.mu.Unlock()
+	if newer {
+		select {
+		case f.ticked <- struct{}{}:
+		default: // one is waiting already
+		}
+	}
+}
+
+// add takes a line of the feed.
+func (f *feed) add(line string) {
+	path, p, err := parseLine(line)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lines++
+	if err != nil {
+		f.bad = err
+		return
+	}
+	path = strings.TrimPrefix(path, f.prefix)
+	if p.at >= f.points[path].at {
+		f.points[path] = p
+	}
+	f.latest = max(f.latest, p.at)
+}
+
+// parseLine reads a Graphite line:
+//
+//	demo.partition.gpu.jobs.running 12 1763676000
+func parseLine(line string) (string, point, error) {
+	w := strings.Fields(line)
+	if len(w) != 3 {
+		return "", point{}, fmt.Errorf("graphite line: %q: want path, value and time", line)
+	}
+	value, err := strconv.ParseFloat(w[1], 64)
+	if err != nil || math.IsNaN(value) || math.IsInf(value, 0) {
+		return "", point{}, fmt.Errorf("graphite line: %q: want a finite value, not %q", line, w[1])
+	}
+	at, err := strconv.ParseInt(w[2], 10, 64)
+	if err != nil || at < 0 {
+		return "", point{}, fmt.Errorf("graphite line: %q: want Unix seconds, not %q", line, w[2])
+	}
+	return w[0], point{value, at}, nil
+}
+
+// A load is what the feed knew at one time: the values that were of the last ticks, by path.
+type load struct {
+	at     int64
+	series int
+	values map[string]float64
+	bad    error
+}
+
+// now returns the load. A value older than age seconds before the latest tick is not in it: what failed shows nothing,
+// not what was true once.
+func (f *feed) now(age int64) load {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	l := load{at: f.latest, values: make(map[string]float64, len(f.points)), bad: f.bad}
+	for path, p := range f.points {
+		if p.at >= f.latest-age {
+			l.values[path] = p.value
+		}
+	}
+	l.series = len(l.values)
+	return l
+}
+
+// get returns the value of a path, and whether there is one.
+func (l load) get(path ...string) (float64, bool) {
+	v, ok := l.values[strings.Join(path, ".")]
+	return v, ok
+}
+
+// below returns, for every path prefix.NAME.suffix, NAME and its value; NAME has no dots.
+func (l load) below(prefix, suffix string) map[string]float64 {
+	found := map[string]float64{}
+	for path, v := range l.values {
+		rest, ok := strings.CutPrefix(path, prefix+".")
+		if !ok {
+			continue
+		}
+		name, ok := strings.CutSuffix(rest, suffix)
+		if ok && name != "" && !strings.Contains(name, ".") {
+			found[name] = v
+		}
+	}
+	return found
+}
