@@ -86,3 +86,26 @@ func benchmarkNodes(b *testing.B, lines [][]byte, c *Config) {
 	}
 	b.ReportMetric(float64(took)/float64(time.Since(began)), "x-floor")
 }
+
+func BenchmarkGRES(b *testing.B) {
+	list := []byte("gpu:a100:3(IDX:0-1,3),gpu:v100:1(IDX:2),shard:a100:0(0/2,0/2,0/2,0/2),fpga:2")
+	b.SetBytes(int64(len(list)))
+	b.ReportAllocs()
+	sum := int64(0)
+	for b.Loop() {
+		if err := eachGRES(list, func(_ []byte, n int64) { sum += n }); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkState(b *testing.B) {
+	state := []byte("IDLE+MAINTENANCE+RESERVED+PLANNED")
+	b.SetBytes(int64(len(state)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if st := parseState(state, func([]byte) { b.Fail() }); st.base != baseIdle {
+			b.Fatal(st)
+		}
+	}
+}

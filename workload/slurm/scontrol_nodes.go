@@ -223,8 +223,8 @@ func reasonText(s []byte) []byte {
 	}
 }
 
-// maxAmount keeps sums over any number of nodes within 64 bits.
-const maxAmount = 1 << 44
+// maxAmount keeps the sum of a million of them within 64 bits.
+const maxAmount = 1 << 40
 
 // parseAmount reads digits.
 func parseAmount(s []byte) (n int64, ok bool) {
