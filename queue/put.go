@@ -16,11 +16,11 @@ import (
 // A full queue takes a block and drops the oldest, counted. A disk that fails is no error either: the block is
 // kept in memory, Stats says so, and each later Put, Flush and Close first tries to write what is there, in order;
 // beyond MemoryBytes the oldest of these are dropped, counted. Put fails only on a block larger than the queue could
-// ever hold, and on a closed queue.
+// ever hold (ErrTooLarge), and on a closed queue (ErrClosed).
 func (q *Queue) Put(p []byte, points int) error {
 	need := headerSize + int64(len(p))
 	if limit := min(MaxBlock, q.o.MaxBytes-segmentHeaderSize-headerSize); int64(len(p)) > limit {
-		return fmt.Errorf("queue %q: block of %d bytes: want at most %d", q.o.Folder, len(p), limit)
+		return fmt.Errorf("queue %q: %w: %d bytes: want at most %d", q.o.Folder, ErrTooLarge, len(p), limit)
 	}
 	if points < 0 || points > math.MaxUint32 {
 		return fmt.Errorf("queue %q: block of %d points: want 0 to %d", q.o.Folder, points, uint32(math.MaxUint32))

@@ -18,6 +18,9 @@ var ErrClosed = errors.New("queue is closed")
 // ErrInUse is what Open returns, wrapped, for a folder that another queue holds, of this process or another.
 var ErrInUse = errors.New("queue is in use")
 
+// ErrTooLarge is what Put returns, wrapped, for a block that the queue could never hold.
+var ErrTooLarge = errors.New("block is too large")
+
 // Options says where a queue stands and how large it may become. Zeros mean the defaults.
 type Options struct {
 	Folder       string       // of this queue alone; made where it is missing

@@ -296,7 +296,7 @@ func TestOpenRefuses(t *testing.T) {
 
 func TestPutRefuses(t *testing.T) {
 	q := openQueue(t, Options{Folder: t.TempDir(), MaxBytes: 1000})
-	assert.EqualError(t, q.Put(make([]byte, 905), 1), fmt.Sprintf("queue %q: block of 905 bytes: want at most 904", q.o.Folder))
+	assert.EqualError(t, q.Put(make([]byte, 905), 1), fmt.Sprintf("queue %q: block is too large: 905 bytes: want at most 904", q.o.Folder))
 	assert.EqualError(t, q.Put(nil, -1), fmt.Sprintf("queue %q: block of -1 points: want 0 to 4294967295", q.o.Folder))
 	assert.Zero(t, q.Stats().Blocks)
 	require.NoError(t, q.Put(make([]byte, 904), 1))
