@@ -137,6 +137,7 @@ func aggregate(ctx context.Context, t Task, b *Batch) (err error) {
 func (r *runner) emit(b *Batch, took time.Duration, ok bool) {
 	n := len(b.Metrics())
 	r.series.Store(int64(n))
+	r.log.Debug("aggregator ran", "tick", b.Time.Unix(), "seconds", took.Seconds(), "series", n, "ok", ok)
 	addRun(b, r.task.Name, took, ok)
 	b.Add(runSkipped, float64(r.skipped.Load()), r.task.Name)
 	stamp(b, r.loop.Cluster())
