@@ -19,6 +19,9 @@ const ahead = 15 * time.Minute
 // rewrites is how many values, each in place of the one before, a series may get for one second.
 const rewrites = 900
 
+// errReadOnly is why a store that was opened on a full disk takes nothing.
+var errReadOnly = errors.New("opened for reading only: it is opened anew once there is room")
+
 // counts is what the store tells about itself.
 type counts struct{ taken, refused atomic.Uint64 }
 
@@ -88,6 +91,9 @@ func (b *Batch) Add(path string, at int64, value float64) error {
 	if b.appender == nil {
 		if err := s.guard.check(); err != nil {
 			return err
+		}
+		if s.db == nil {
+			return &FullError{Path: s.config.Path, Floor: s.config.Floor, Cause: errReadOnly}
 		}
 		b.appender = s.db.Appender(context.Background())
 	}

@@ -23,10 +23,16 @@ type Stats struct {
 
 // Stats looks at the store.
 func (s *Store) Stats() Stats {
-	st := Stats{Series: int(s.db.Head().NumSeries()), Taken: s.counts.taken.Load(), Refused: s.counts.refused.Load(), Damaged: s.damage.count()}
-	st.Bytes = s.db.Head().Size()
-	oldest, newest := s.db.Head().MinTime(), s.db.Head().MaxTime()
-	for _, b := range s.db.Blocks() {
+	st := Stats{Taken: s.counts.taken.Load(), Refused: s.counts.refused.Load(), Damaged: s.damage.count()}
+	oldest, newest := int64(math.MaxInt64), int64(math.MinInt64)
+	blocks := s.blocks
+	if s.db != nil {
+		head := s.db.Head()
+		blocks = s.db.Blocks()
+		st.Series, st.Bytes = int(head.NumSeries()), head.Size()
+		oldest, newest = head.MinTime(), head.MaxTime()
+	}
+	for _, b := range blocks {
 		m := b.Meta()
 		st.Blocks++
 		st.Bytes += b.Size()
@@ -38,6 +44,8 @@ func (s *Store) Stats() Stats {
 	}
 	if err := s.guard.check(); err != nil {
 		st.Reason = err.Error()
+	} else if s.ReadOnly() {
+		st.Reason = errReadOnly.Error()
 	} else {
 		st.Accepts = true
 	}

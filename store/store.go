@@ -12,7 +12,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"time"
 
@@ -24,18 +23,16 @@ import (
 
 // A Store is an open folder of points. It is safe for concurrent use.
 type Store struct {
-	config  Config
-	log     *slog.Logger
-	db      *tsdb.DB
-	guard   guard
-	series  seriesCache
-	budget  *budget
-	damage  damage
-	counts  counts
-	lock    *os.File
-	started time.Time
-
-	readers sync.WaitGroup
+	config Config
+	log    *slog.Logger
+	db     *tsdb.DB      // nil: read only
+	blocks []*tsdb.Block // of a read-only store
+	guard  guard
+	series seriesCache
+	budget *budget
+	damage damage
+	counts counts
+	lock   *os.File
 }
 
 const (
@@ -60,14 +57,17 @@ func Open(c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{config: c, log: c.Logger, lock: lock, budget: newBudget(c.MaxPoints), started: c.now()}
+	s := &Store{config: c, log: c.Logger, lock: lock, budget: newBudget(c.MaxPoints)}
 	s.guard.init(c)
 	s.series.init(c.MaxSeries)
-	if err := s.guard.check(); err != nil {
-		_ = lock.Close()
-		return nil, fmt.Errorf("store: open %s: %w", c.Path, err)
+	_ = s.guard.check() // it logs
+	if s.Room() {
+		s.db, err = s.openDB()
+	} else {
+		c.Logger.Error("disk is too full to open the logs: only blocks are served, and the last hours not", "path", c.Path)
+		err = s.openBlocks()
 	}
-	if s.db, err = s.openDB(); err != nil {
+	if err != nil {
 		_ = lock.Close()
 		return nil, fmt.Errorf("store: open %s: %w", c.Path, err)
 	}
@@ -121,12 +121,21 @@ func (s *Store) options() *tsdb.Options {
 
 // Close writes what is left and releases the folder. It waits for queries that run.
 func (s *Store) Close() error {
-	s.readers.Wait()
-	return errors.Join(s.db.Close(), s.lock.Close())
+	var errs []error
+	if s.db != nil {
+		errs = append(errs, s.db.Close())
+	}
+	for _, b := range s.blocks {
+		errs = append(errs, b.Close())
+	}
+	return errors.Join(append(errs, s.lock.Close())...)
 }
 
 // querier reads what lies between two times in milliseconds, both included.
 func (s *Store) querier(from, until int64) (storage.Querier, error) {
+	if s.db == nil {
+		return s.blocksQuerier(from, until)
+	}
 	q, err := s.db.Querier(from, until)
 	if err != nil {
 		return nil, fmt.Errorf("store: read: %w", err)
@@ -148,6 +157,9 @@ func timeRange(from, until int64) (int64, int64) {
 
 // Sync forces what was committed to the disk: after it, neither a crash nor a power cut loses it.
 func (s *Store) Sync() error {
+	if s.db == nil {
+		return nil
+	}
 	var errs []error
 	for _, folder := range []string{"wal", wlog.WblDirName} {
 		errs = append(errs, syncLast(filepath.Join(s.config.Path, folder)))
