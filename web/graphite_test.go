@@ -81,11 +81,10 @@ func match(pattern, name string) bool {
 
 // braces turns a{b,c}d into abd and acd.
 func braces(p string) []string {
-	open := strings.IndexByte(p, '{')
-	if open < 0 {
+	open, end := strings.IndexByte(p, '{'), strings.IndexByte(p, '}')
+	if open < 0 || end < open { // Graphite expands braces within one element only
 		return []string{p}
 	}
-	end := strings.IndexByte(p, '}')
 	var all []string
 	for one := range strings.SplitSeq(p[open+1:end], ",") {
 		all = append(all, braces(p[:open]+one+p[end+1:])...)

@@ -404,7 +404,7 @@ func (p plan) agent(h *history) {
 	p.add(h, "agent.cpu_seconds.per_second", wobble("cpu", 0.004, 0.03))
 	p.add(h, "agent.tick_lag_seconds", wobble("lag", 0.0002, 0.004))
 	p.add(h, "agent.interval_seconds", func(int64) float64 { return 10 })
-	p.add(h, "agent.unknown_tokens", func(int64) float64 { return 0 })
+	p.add(h, "agent.unknown_tokens.per_second", func(int64) float64 { return 0 })
 }
 
 // later adds what agents measure that know more: waits, the scheduler, slurmctld.

@@ -31,6 +31,13 @@ function timeLabels(u, splits, axis, space, step) {
   });
 }
 
+/** A colour nearer to the ground: #rrggbb of both. Areas in it are calmer than lines. */
+function soften(ink, ground, ratio = 0.8) {
+  const part = (c, i) => parseInt(c.slice(i, i + 2), 16);
+  if (!/^#[0-9a-f]{6}$/i.test(ink) || !/^#[0-9a-f]{6}$/i.test(ground)) return ink;
+  return `rgb(${[1, 3, 5].map((i) => Math.round(part(ink, i) * ratio + part(ground, i) * (1 - ratio))).join(' ')})`;
+}
+
 export class Chart {
   /**
    * title names the chart to those who do not see it; unit is one of format.js; kind is 'lines' or 'stack'; zoom is called
@@ -61,8 +68,8 @@ export class Chart {
   }
 
   /**
-   * Shows series: [{label, series, colour}] with series as graphite.render gives them, over the range {start, end}. end is
-   * what counts as now. Where none has a value, why is shown in their place.
+   * Shows series: [{label, series, colour, last}] with series as graphite.render gives them, over the range {start, end};
+   * last is the reading that the legend shows as now, otherwise it is the last point drawn. end is what counts as now. Where none has a value, why is shown in their place.
    */
   set(list, range, why = 'No data in this range.') {
     const shown = list.filter((s) => s.series && s.series.values.some((v) => v !== null));
@@ -124,7 +131,7 @@ export class Chart {
       label: s.label,
       stroke: this.ink(i),
       width: stack ? 1 : 1.6,
-      fill: stack ? this.ink(i) : this.list.length === 1 ? `${this.ink(i)}1f` : undefined,
+      fill: stack ? soften(this.ink(i), colour('--panel')) : this.list.length === 1 ? `${this.ink(i)}1f` : undefined,
       points: { show: false },
       show: !this.hidden.has(s.label),
     }));
@@ -136,7 +143,7 @@ export class Chart {
       legend: { show: false },
       scales: { x: { time: true, range: () => [this.range.start, this.range.end] }, y: { range: (u, low, high) => this.scale(low, high) } },
       axes: [
-        { ...axis, grid: { show: false }, values: timeLabels, space: 62, size: 38 },
+        { ...axis, grid: { show: false }, values: timeLabels, space: 62, size: (u, labels) => ((labels || []).some((l) => l.includes('\n')) ? 38 : 25) },
         { ...axis, size: (u, values) => Math.max(34, ...(values || []).map((v) => 12 + 6.4 * String(v).length)), values: (u, splits) => splits.map(this.unit.format), space: 34, incrs: this.increments() },
       ],
       cursor: {
@@ -231,10 +238,11 @@ export class Chart {
   /** The legend: a button a series, which hides and shows it. */
   rows() {
     this.cells = this.list.map(() => h('span', { class: 'v' }));
-    replace(this.legend, this.list.map((s, i) => h('li', null, h('button', {
+    const rows = this.list.map((s, i) => h('li', null, h('button', {
       type: 'button', 'data-key': `legend-${s.label}`, 'aria-pressed': String(!this.hidden.has(s.label)), title: s.title || s.label,
       onclick: () => this.toggle(s.label),
-    }, h('i', { style: { background: this.ink(i) } }), h('span', { class: 'l' }, s.label), this.cells[i]))));
+    }, h('i', { style: { background: this.ink(i) } }), h('span', { class: 'l' }, s.label), this.cells[i])));
+    replace(this.legend, this.kind === 'stack' ? rows.reverse() : rows);
   }
 
   toggle(label) {
@@ -244,13 +252,17 @@ export class Chart {
     this.values(null);
   }
 
-  /** Puts the values of a time into the legend; null: the last ones. */
+  /** Puts the values of a time into the legend; null: the last ones, as the recent points have them and no mean of many. */
   values(index) {
     if (!this.cells) return;
-    const i = index ?? this.lastIndex();
-    this.cells.forEach((cell, k) => say(cell, this.unit.format(this.columns[k]?.[i] ?? null)));
-    const at = index === null || index === undefined || !this.times[i] ? '' : clockSeconds(this.times[i], this.range.end);
-    this.plot.dataset.at = at;
+    const rest = index === null || index === undefined;
+    const i = rest ? this.lastIndex() : index;
+    this.cells.forEach((cell, k) => {
+      const last = rest ? this.list[k].last : null;
+      say(cell, this.unit.format(last ? last.value : this.columns[k]?.[i] ?? null));
+      cell.classList.toggle('stale', Boolean(last?.stale));
+    });
+    this.plot.dataset.at = rest || !this.times[i] ? '' : clockSeconds(this.times[i], this.range.end);
   }
 
   key(e) {
@@ -277,7 +289,7 @@ export class Chart {
   describe() {
     const parts = this.list.slice(0, 8).map((s, k) => {
       const seen = this.columns[k].filter((v) => v !== null && v !== undefined);
-      return `${s.label} now ${this.unit.format(seen[seen.length - 1])}, between ${this.unit.format(Math.min(...seen))} and ${this.unit.format(Math.max(...seen))}`;
+      return `${s.label} ${s.last?.stale ? 'last known' : 'now'} ${this.unit.format(s.last ? s.last.value : seen[seen.length - 1])}, between ${this.unit.format(Math.min(...seen))} and ${this.unit.format(Math.max(...seen))}`;
     });
     this.plot.setAttribute('aria-label', `${this.title}. ${parts.join('; ')}. Arrow keys move through time.`);
   }

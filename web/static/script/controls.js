@@ -8,7 +8,7 @@ import { serverNow } from './graphite.js';
 
 const RANGES = [['-30min', '30 min'], ['-1h', '1 hour'], ['-3h', '3 hours'], ['-6h', '6 hours'], ['-12h', '12 hours'], ['-24h', '24 hours'], ['-7d', '7 days'], ['-30d', '30 days']];
 const REFRESH = [['10', '10 s'], ['30', '30 s'], ['60', '1 min'], ['300', '5 min'], ['off', 'off']];
-const THEMES = [['auto', 'As the system'], ['light', 'Light'], ['dark', 'Dark']];
+const THEMES = [['auto', 'as the system has it', 'M12 3a9 9 0 1 0 0 18z'], ['light', 'light', 'M12 7a5 5 0 1 0 0 10a5 5 0 1 0 0-10zM12 1v3M12 20v3M1 12h3M20 12h3M4.2 4.2l2.1 2.1M17.7 17.7l2.1 2.1M4.2 19.8l2.1-2.1M17.7 6.3l2.1-2.1'], ['dark', 'dark', 'M20.5 14.5A9 9 0 1 1 9.5 3.5a7 7 0 0 0 11 11z']];
 
 function select(name, label, options, value, change) {
   return h('label', { class: 'control' }, h('span', null, label), h('select', { name, onchange: (e) => change(e.target.value) },
@@ -52,16 +52,25 @@ function askRange(r) {
   dialog.showModal();
 }
 
+/** A button that goes from theme to theme. */
 function themeChoice() {
-  let chosen = 'auto';
-  try { chosen = localStorage.getItem('theme') || 'auto'; } catch { /* as the system has it */ }
-  return select('theme', 'Theme', THEMES, chosen, (v) => {
-    try { localStorage.setItem('theme', v); } catch { /* until the page is left */ }
-    if (v === 'auto') delete document.documentElement.dataset.theme;
-    else document.documentElement.dataset.theme = v;
+  const button = h('button', { type: 'button', class: 'theme', name: 'theme', onclick: () => {
+    const [next] = THEMES[(THEMES.findIndex(([v]) => v === (document.documentElement.dataset.theme || 'auto')) + 1) % THEMES.length];
+    try { localStorage.setItem('theme', next); } catch { /* until the page is left */ }
+    if (next === 'auto') delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = next;
+    show();
     redraw();
     window.dispatchEvent(new Event('themechange'));
-  });
+  } });
+  function show() {
+    const [v, text, drawing] = THEMES.find(([t]) => t === (document.documentElement.dataset.theme || 'auto'));
+    replace(button, h('svg', { viewBox: '0 0 24 24', 'aria-hidden': 'true', class: v }, v === 'auto' ? h('circle', { cx: 12, cy: 12, r: 9 }) : null, h('path', { d: drawing })));
+    button.title = `Theme: ${text}`;
+    button.setAttribute('aria-label', button.title);
+  }
+  show();
+  return button;
 }
 
 let drawn = '';

@@ -15,10 +15,28 @@ export function lastPoint(series) {
   return null;
 }
 
+/**
+ * When there were last points, where the last minutes have none but the range has: the time of its last point, in seconds.
+ * Otherwise null. What the agent says of itself does not count: it goes on while slurmctld is silent.
+ */
+export function lastSeen(past, end) {
+  let last = null;
+  for (const s of past) {
+    if (s.name.includes('.agent.')) continue;
+    const p = lastPoint(s);
+    if (p && (last === null || p.time > last.time)) last = { time: p.time, step: s.step };
+  }
+  return last && last.time + last.step < end - RECENT ? last.time + last.step : null;
+}
+
 export class Data {
-  /** now, past: lists of series as graphite.render gives them; end: the time that counts as now, in seconds. */
-  constructor({ now = [], past = [], end, range }) {
+  /**
+   * now, past: lists of series as graphite.render gives them; before: what now was when there were last points, where
+   * there are none; end: the time that counts as now, in seconds.
+   */
+  constructor({ now = [], before = [], past = [], end, range }) {
     this.now = new Map(now.map((s) => [s.name, s]));
+    this.before = new Map(before.map((s) => [s.name, s]));
     this.past = new Map(past.map((s) => [s.name, s]));
     this.end = end;
     this.range = range;
@@ -33,10 +51,8 @@ export class Data {
     let p = lastPoint(recent);
     let step = recent?.step || 10;
     if (!p) {
-      const s = this.past.get(path);
-      p = lastPoint(s);
-      if (!p) return null;
-      return { ...p, stale: true };
+      p = lastPoint(this.before.get(path)) || lastPoint(this.past.get(path));
+      return p ? { ...p, stale: true } : null;
     }
     if (recent.values.length < 2) step = 60;
     return { ...p, stale: this.end - p.time > patience(step) };
@@ -54,7 +70,7 @@ export class Data {
   match(pattern) {
     const [head, tail] = pattern.split('*');
     const found = new Map();
-    for (const path of [...this.now.keys(), ...this.past.keys()]) {
+    for (const path of [...this.now.keys(), ...this.before.keys(), ...this.past.keys()]) {
       if (!path.startsWith(head) || !path.endsWith(tail) || path.length <= head.length + tail.length) continue;
       const name = path.slice(head.length, path.length - tail.length);
       if (!name.includes('.')) found.set(name, path);
@@ -65,6 +81,11 @@ export class Data {
   /** The readings of the pattern's paths: [{name, path, value, time, stale}], those without any value left out. */
   readings(pattern) {
     return this.match(pattern).map((m) => ({ ...m, ...this.reading(m.path) })).filter((r) => r.value !== undefined);
+  }
+
+  /** A line of a chart for a path: {label, series, last, colour}. */
+  line(path, label, ink = null) {
+    return { label, colour: ink, series: this.series(path), last: this.reading(path) };
   }
 
   /** The range's series of a path, or null where none of it has a value. */

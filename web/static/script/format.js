@@ -25,7 +25,7 @@ export function compact(v) {
   }
   if (a === 0) return '0';
   if (a < 0.001) return v.toExponential(1);
-  return fine.format(a < 1 ? Number(v.toPrecision(2)) : v);
+  return a >= 100 ? whole.format(v) : fine.format(a < 1 ? Number(v.toPrecision(2)) : v);
 }
 
 const trim = (s) => (s.includes('.') ? s.replace(/\.?0+$/, '') : s);
@@ -52,7 +52,7 @@ export function seconds(v) {
   if (a < 1) return `${trim((v * 1000).toFixed(a < 0.01 ? 1 : 0))} ms`;
   if (a < 100) return `${trim(v.toFixed(a < 10 ? 1 : 0))} s`;
   const m = Math.round(v / 60);
-  if (m < 100) return `${m} min`;
+  if (m < 100 && m !== 60) return `${m} min`;
   const hours = Math.floor(m / 60);
   if (hours < 48) return m % 60 ? `${hours} h ${m % 60} min` : `${hours} h`;
   const d = Math.floor(hours / 24);

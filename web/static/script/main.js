@@ -1,7 +1,7 @@
 // The frame of the pages: it reads the address, asks for what the page wants, shows it, and asks again.
 
 import { PAGES, go, link, onChange, range, read, start } from './address.js';
-import { Data, RECENT } from './data.js';
+import { Data, RECENT, lastSeen } from './data.js';
 import { Failure, expand, render, serverNow, setToken } from './graphite.js';
 import { Banner, Health, healthTargets } from './health.js';
 import { controls } from './controls.js';
@@ -117,7 +117,9 @@ async function load(address, r, signal) {
     render(both, { from: end - RECENT, until: r.live ? 'now' : end, signal }),
     render([...new Set([...past, ...(cluster ? healthTargets(cluster).slice(0, 2) : [])])], { from: raw ? end - raw : Math.floor(r.start), until: r.live ? 'now' : end, points, signal }),
   ]);
-  return new Data({ now: recent, past: whole, end: r.live ? serverNow() : r.end, range: range(address, serverNow()) });
+  const seen = lastSeen(whole, end);
+  const before = seen ? await render(now, { from: Math.floor(seen) - RECENT, until: Math.floor(seen), signal }) : [];
+  return new Data({ before, now: recent, past: whole, end: r.live ? serverNow() : r.end, range: range(address, serverNow()) });
 }
 
 function schedule(address, r) {

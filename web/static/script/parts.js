@@ -103,7 +103,7 @@ export function ranking(rows, { format = count, most = 10, caption, columns = ['
     h('thead', { class: 'unseen' }, h('tr', null, columns.map((c) => h('th', { scope: 'col' }, c)))),
     h('tbody', null, top.map((r) => h('tr', { 'data-name': r.key || r.name },
       h('th', { scope: 'row', title: r.title || null }, r.href ? h('a', { href: r.href, 'data-page': '' }, r.name) : r.name, r.sub ? h('small', null, r.sub) : null),
-      h('td', null, h('i', { 'aria-hidden': 'true', style: { width: `${Math.max(0.4, (r.value / largest) * 100)}%` } }), h('span', { class: r.stale ? 'num stale' : 'num' }, format(r.value)))))));
+      h('td', null, h('i', { 'aria-hidden': 'true' }, h('b', { style: { width: `${Math.max(0.6, (r.value / largest) * 100)}%` } })), h('span', { class: r.stale ? 'num stale' : 'num' }, format(r.value)))))));
 }
 
 /** A table: columns [{title, number}], rows [[cell, …]] of text or elements. */

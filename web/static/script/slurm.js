@@ -63,7 +63,10 @@ export function nodeHistory(data, prefix) {
     const d = known ? divide(v) : null;
     for (const [kind] of STATES) parts[kind].push(d ? d[kind] : null);
   });
-  return STATES.filter(([kind]) => kind !== 'other' || parts.other.some((v) => v > 0)).map(([kind, label]) => ({ label, colour: `--${kind}`, series: { name: kind, start: times[0] ?? 0, step, values: parts[kind] } })).reverse();
+  const now = nodeStates(data, prefix);
+  return STATES.filter(([kind]) => kind !== 'other' || parts.other.some((v) => v > 0)).map(([kind, label]) => ({
+    label, colour: `--${kind}`, last: now && { value: now[kind], stale: now.stale }, series: { name: kind, start: times[0] ?? 0, step, values: parts[kind] },
+  })).reverse();
 }
 
 /** The programs behind the names of the agent's commands. */

@@ -27,7 +27,7 @@ export function agent({ cluster, zoom }) {
       panel('Time of each command', { wide: 6, id: 'p-c1' }, chart.commands.element).element, panel('Oldest point in each queue', { wide: 6, id: 'p-c2' }, chart.queues.element).element,
       panel('Points taken a second', { wide: 6, id: 'p-c3' }, chart.sent.element).element, panel('Size of each queue', { wide: 6, id: 'p-c4' }, chart.bytes.element).element)),
     targets: () => ({
-      now: [`${a}{series,tick_lag_seconds,interval_seconds,rss_bytes,unknown_tokens}`, `${a}cpu_seconds.per_second`, `${a}command.*.{ok,seconds,rows,bytes,timeouts,parse_errors}`, `${a}command.*.{timeouts,parse_errors,rows,bytes}.per_second`,
+      now: [`${a}{series,tick_lag_seconds,interval_seconds,rss_bytes}`, `${a}{cpu_seconds,unknown_tokens}.per_second`, `${a}command.*.{ok,seconds,rows,bytes,timeouts,parse_errors}`, `${a}command.*.{timeouts,parse_errors,rows,bytes}.per_second`,
         `${a}aggregator.*.{ok,seconds,series,skipped}`, `${a}aggregator.*.skipped.per_second`, `${a}queue.*.{bytes,blocks,oldest_seconds}`, `${a}database.*.{ok,sent,send_seconds,rejected,dropped}`, `${a}database.*.{sent,rejected,dropped}.per_second`],
       past: [`${a}{series,tick_lag_seconds,rss_bytes}`, `${a}cpu_seconds.per_second`, `${a}command.*.{ok,seconds}`, `${a}queue.*.{bytes,oldest_seconds}`, `${a}database.*.ok`, `${a}database.*.sent.per_second`],
     }),
@@ -36,7 +36,7 @@ export function agent({ cluster, zoom }) {
       replace(commands.body, grid(data, 'command', 'Command', commandColumns, (n) => COMMANDS[n]?.program, 'the agent sends nothing of its commands.'));
       replace(aggregators.body, grid(data, 'aggregator', 'Aggregator', [['seconds', 'Time', seconds], ['series', 'Series', count], ['skipped', 'Ticks skipped', count]], null, 'the agent sends nothing of its aggregators.'));
       replace(databases.body, databaseTable(data));
-      const lines = (kind, leaf) => data.match(`${a}${kind}.*.${leaf}`).sort((x, y) => natural(x.name, y.name)).map((m) => ({ label: (kind === 'command' && COMMANDS[m.name]?.program) || m.name, series: data.series(m.path) }));
+      const lines = (kind, leaf) => data.match(`${a}${kind}.*.${leaf}`).sort((x, y) => natural(x.name, y.name)).map((m) => data.line(m.path, (kind === 'command' && COMMANDS[m.name]?.program) || m.name));
       chart.commands.set(lines('command', 'seconds'), data.range, 'No data: the agent sends no times of its commands.');
       chart.queues.set(lines('queue', 'oldest_seconds'), data.range, 'No data: the agent sends nothing of its queues.');
       chart.sent.set(lines('database', 'sent.per_second'), data.range, 'No data: the agent sends nothing of its databases.');
@@ -48,8 +48,8 @@ export function agent({ cluster, zoom }) {
   function setTiles(data) {
     const { end } = data;
     const missing = 'the agent sends none';
-    const unknown = data.value(`${a}unknown_tokens`);
-    tiles.series.set({ reading: data.reading(`${a}series`), series: data.series(`${a}series`), sub: unknown ? `${count(unknown)} unknown words in Slurm's output` : 'in each tick', end, missing });
+    const unknown = data.value(`${a}unknown_tokens.per_second`);
+    tiles.series.set({ reading: data.reading(`${a}series`), series: data.series(`${a}series`), sub: unknown ? `${compact(unknown * 60)} unknown words a minute in Slurm's output` : 'in each tick', end, missing });
     tiles.lag.set({ reading: data.reading(`${a}tick_lag_seconds`), format: seconds, series: data.series(`${a}tick_lag_seconds`), sub: 'behind its time', end, missing });
     tiles.interval.set({ reading: data.reading(`${a}interval_seconds`), format: seconds, sub: 'between ticks', end, missing });
     tiles.rss.set({ reading: data.reading(`${a}rss_bytes`), format: bytes, series: data.series(`${a}rss_bytes`), sub: 'resident', end, missing });

@@ -8,22 +8,26 @@ import { expand, render } from '../graphite.js';
 import { h, replace, say } from '../dom.js';
 import { figure, panel, ratioBar, table } from '../parts.js';
 
+/** A name without its unit, which the axis shows. */
+const plain = (name) => name.replace('/s', '').replace(/_(ratio|bytes|seconds|celsius|watts)$/, '');
+
 /** The charts of a host: paths below "host.{host}." that are of one unit and stand together, like cpu.* or disk.*.busy_ratio. */
 export function chartsOf(paths, prefix) {
   const found = new Map();
   for (const path of paths) {
+    if (path === `${prefix}up`) continue; // the list says it
     const parts = path.slice(prefix.length).replace(/\.per_second$/, '/s').split('.');
     const unit = unitOf(path);
     const [group] = parts;
     const leaf = parts.length > 2 ? parts.slice(2).join('.') : '';
     const key = `${group}\u0000${leaf}\u0000${unit.name}${path.endsWith('.per_second') ? '/s' : ''}`;
     const chart = found.get(key) || { group, leaf, unit, series: [] };
-    chart.series.push({ path, label: (leaf ? parts[1] : parts.slice(1).join('.') || group).replace('/s', '') });
+    chart.series.push({ path, label: plain(leaf ? parts[1] : parts.slice(1).join('.') || group) });
     found.set(key, chart);
   }
   const order = ['cpu', 'load', 'memory', 'mem', 'swap', 'disk', 'net', 'network', 'filesystem', 'fs', 'pressure'];
   const rank = (g) => (order.indexOf(g) + order.length + 1) % (order.length + 1);
-  return [...found.values()].map((c) => ({ ...c, series: c.series.sort((a, b) => natural(a.label, b.label)), title: [words(c.group), c.leaf ? words(c.leaf.replace('/s', '')).toLowerCase() : ''].filter(Boolean).join(': ') }))
+  return [...found.values()].map((c) => ({ ...c, series: c.series.sort((a, b) => natural(a.label, b.label)), title: [words(c.group), c.leaf ? words(plain(c.leaf)).toLowerCase() : ''].filter(Boolean).join(': ') }))
     .sort((a, b) => rank(a.group) - rank(b.group) || natural(a.title, b.title));
 }
 

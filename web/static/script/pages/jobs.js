@@ -34,7 +34,7 @@ export function waitPanel(prefix, zoom, wide = 6) {
     update(data) {
       const known = [['p50', 'Median'], ['p90', '90% wait less than'], ['max', 'Longest']].filter(([q]) => data.reading(path(q)));
       replace(facts, known.map(([q, title]) => h('div', null, h('dt', null, title), h('dd', null, figure(data.reading(path(q)), seconds, data.end)))));
-      chart.set([['p90', '90%'], ['p50', 'median']].map(([q, label]) => ({ label, series: data.series(path(q)) })), data.range, 'No data: this agent does not measure how long jobs wait.');
+      chart.set([['p90', '90%'], ['p50', 'median']].map(([q, label]) => data.line(path(q), label)), data.range, 'No data: this agent does not measure how long jobs wait.');
     },
   };
 }

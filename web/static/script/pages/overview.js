@@ -42,7 +42,7 @@ export function overview({ cluster, zoom }) {
       const nodes = nodeStates(data, c);
       replace(verdict, sentence(data, c, nodes));
       setTiles(tiles, data, c, nodes);
-      jobs.set(['running', 'pending'].map((s) => ({ label: s, series: data.series(`${c}jobs.${s}`), colour: `--${s}` })), data.range, 'No data: the agent sends no jobs of this cluster.');
+      jobs.set(['running', 'pending'].map((s) => data.line(`${c}jobs.${s}`, s, `--${s}`)), data.range, 'No data: the agent sends no jobs of this cluster.');
       states.set(nodeHistory(data, c), data.range, 'No data: the agent sends no nodes of this cluster.');
       replace(partitions.body, partitionTable(data, c));
       reasons.update(data);
@@ -162,6 +162,7 @@ function controlPanel(c, zoom) {
   const chart = new Chart({ title: 'Time that slurmctld takes to answer', unit: SECONDS, height: 150, zoom });
   const facts = h('dl', { class: 'facts-list' });
   const p = panel('slurmctld', { wide: 6 }, facts, chart.element);
+  p.element.classList.add('fill');
   const rows = [['ctld.threads', 'Server threads', count], ['ctld.agent_queue', 'Agent queue', count], ['ctld.dbd_queue', 'Queue to slurmdbd', count],
     ['sched.main.mean_seconds', 'Main cycle, mean', seconds], ['sched.backfill.mean_seconds', 'Backfill cycle, mean', seconds],
     ['ctld.jobs.started.per_second', 'Jobs started', (v) => `${compact(v * 60)}/min`]];
@@ -170,7 +171,7 @@ function controlPanel(c, zoom) {
     ...p, chart, now, past: [`${c}agent.command.*.seconds`],
     update(data) {
       const commands = data.match(`${c}agent.command.*.seconds`).filter((m) => (COMMANDS[m.name]?.asks ?? 'slurmctld') === 'slurmctld').sort((a, b) => natural(a.name, b.name));
-      chart.set(commands.map((m) => ({ label: COMMANDS[m.name]?.program || m.name, series: data.series(m.path) })), data.range, 'No data: the agent sends no times of its commands.');
+      chart.set(commands.map((m) => data.line(m.path, COMMANDS[m.name]?.program || m.name)), data.range, 'No data: the agent sends no times of its commands.');
       const known = rows.filter(([path]) => data.reading(c + path));
       replace(facts, known.map(([path, title, format]) => h('div', null, h('dt', null, title), h('dd', null, figure(data.reading(c + path), format, data.end)))));
       p.note(known.length ? '' : 'no data of its scheduler and threads: this agent does not read sdiag');

@@ -62,14 +62,14 @@ function view(p, name, zoom) {
   const reasons = reasonsPanel(p, 6);
   const waits = waitPanel(p, zoom);
   const gpuPanel = panel('GPUs', { wide: 6, id: 'p-gpus' }, chart.gpus.element);
-  const stacked = (data, of, out) => [['idle', 'idle', '--idle'], [out, 'not available', '--drained'], ['alloc', 'allocated', '--allocated']].map(([s, label, colour]) => ({ label, colour, series: data.series(`${p}${of}.${s}`) }));
+  const stacked = (data, of, out) => [['idle', 'idle', '--idle'], [out, 'not available', '--drained'], ['alloc', 'allocated', '--allocated']].map(([s, label, ink]) => data.line(`${p}${of}.${s}`, label, ink));
   return {
     element: h('div', null, h('div', { class: 'tiles five' }, Object.values(tiles).map((t) => t.element)), h('div', { class: 'grid' }, head.element,
       panel('Nodes by state', { wide: 6, id: 'p-states' }, chart.states.element).element, panel('Jobs', { wide: 6, id: 'p-jobs' }, chart.jobs.element).element,
       panel('CPUs', { wide: 6, id: 'p-cpus' }, chart.cpus.element).element, gpuPanel.element,
       panel('Memory', { wide: 6, id: 'p-memory' }, chart.memory.element).element, panel('Load and CPUs in use', { wide: 6, id: 'p-load' }, chart.load.element).element,
       reasons.element, waits.element)),
-    now: [`${p}${STATE_TARGET}`, `${p}jobs.{running,pending}`, `${p}jobs.{cpus,gpus}.pending`, `${p}{cpus,gpus}.{alloc,total}`, `${p}mem.{alloc,total}_bytes`, `${p}up`, ...reasons.now, ...waits.now],
+    now: [`${p}${STATE_TARGET}`, `${p}jobs.{running,pending}`, `${p}jobs.{cpus,gpus}.pending`, `${p}{cpus,gpus}.{alloc,idle,total}`, `${p}cpus.{other,load}`, `${p}gpus.unavail`, `${p}mem.{alloc,free,total}_bytes`, `${p}up`, ...reasons.now, ...waits.now],
     past: [`${p}${STATE_TARGET}`, `${p}jobs.{running,pending}`, `${p}cpus.{alloc,idle,other,load}`, `${p}gpus.{alloc,idle,unavail}`, `${p}mem.{alloc,free,total}_bytes`, ...waits.past],
     update(data) {
       const { end } = data;
@@ -88,11 +88,11 @@ function view(p, name, zoom) {
       }
       states(data);
       chart.states.set(nodeHistory(data, p), data.range, 'No data: the agent sends no nodes of this partition.');
-      chart.jobs.set(['running', 'pending'].map((s) => ({ label: s, colour: `--${s}`, series: data.series(`${p}jobs.${s}`) })), data.range, 'No data: the agent sends no jobs of this partition.');
+      chart.jobs.set(['running', 'pending'].map((s) => data.line(`${p}jobs.${s}`, s, `--${s}`)), data.range, 'No data: the agent sends no jobs of this partition.');
       chart.cpus.set(stacked(data, 'cpus', 'other'), data.range);
       chart.gpus.set(stacked(data, 'gpus', 'unavail'), data.range);
-      chart.memory.set([['total', 'total', '--ink-3'], ['alloc', 'allocated', '--allocated'], ['free', 'free on the nodes', '--s2']].map(([s, label, colour]) => ({ label, colour, series: data.series(`${p}mem.${s}_bytes`) })), data.range);
-      chart.load.set([{ label: 'CPUs allocated', colour: '--allocated', series: data.series(`${p}cpus.alloc`) }, { label: 'load', colour: '--s2', series: data.series(`${p}cpus.load`) }], data.range);
+      chart.memory.set([['total', 'total', '--ink-3'], ['alloc', 'allocated', '--allocated'], ['free', 'free on the nodes', '--s2']].map(([s, label, ink]) => data.line(`${p}mem.${s}_bytes`, label, ink)), data.range);
+      chart.load.set([data.line(`${p}cpus.alloc`, 'CPUs allocated', '--allocated'), data.line(`${p}cpus.load`, 'load', '--s2')], data.range);
       reasons.update(data);
       waits.update(data);
     },
