@@ -96,13 +96,16 @@ func (q *Queue) saveDropped() error {
 	if total == q.saved {
 		return nil
 	}
-	line := fmt.Sprintf(dropsFormat, total.Blocks, total.Points, total.Bytes, q.through)
-	line += fmt.Sprintf("%08x\n", crc32.Checksum([]byte(line), castagnoli))
-	if err := q.replace(dropsName, []byte(line)); err != nil {
+	if err := q.replace(dropsName, []byte(dropsLine(total, q.through))); err != nil {
 		return err
 	}
 	q.saved = total
 	return nil
+}
+
+func dropsLine(t Tally, through uint64) string {
+	line := fmt.Sprintf(dropsFormat, t.Blocks, t.Points, t.Bytes, through)
+	return line + fmt.Sprintf("%08x\n", crc32.Checksum([]byte(line), castagnoli))
 }
 
 // replace writes a small file so that after a crash it is either the old one or the new one.

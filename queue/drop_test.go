@@ -2,6 +2,7 @@ package queue
 
 import (
 	"bytes"
+	"math"
 	"strings"
 	"syscall"
 	"testing"
@@ -144,13 +145,20 @@ func TestDamagedCountOfDrops(t *testing.T) {
 	assert.Equal(t, left, q.Stats().Blocks)
 }
 
+// FuzzParseDropped writes any count, reads it back, and wants a line that is altered anywhere to be refused.
 func FuzzParseDropped(f *testing.F) {
-	f.Add("v1 blocks=3 points=3000 bytes=180123 through=17 crc=9a8b7c6d\n")
-	f.Add("v1 blocks=-3 points=3000 bytes=180123 through=17 crc=\n")
-	f.Fuzz(func(t *testing.T, line string) {
-		if tally, through, ok := parseDropped(line); ok {
-			again, _, _ := strings.Cut(line, "crc=")
-			assert.NotEmpty(t, again, "%v %d", tally, through)
+	f.Add(int64(3), int64(3000), int64(180123), uint64(17), uint8(5), byte(1))
+	f.Add(int64(0), int64(math.MaxInt64), int64(-1), uint64(math.MaxUint64), uint8(70), byte(0x80))
+	f.Fuzz(func(t *testing.T, blocks, points, bytes int64, through uint64, at uint8, flip byte) {
+		line := []byte(dropsLine(Tally{blocks, points, bytes}, through))
+		tally, last, ok := parseDropped(string(line))
+		require.True(t, ok, "%q", line)
+		assert.Equal(t, Tally{blocks, points, bytes}, tally)
+		assert.Equal(t, through, last)
+		if flip != 0 {
+			line[int(at)%len(line)] ^= flip
+			_, _, ok = parseDropped(string(line))
+			assert.False(t, ok, "%q", line)
 		}
 	})
 }

@@ -145,6 +145,35 @@ func TestAckWhileItIsWritten(t *testing.T) {
 	assert.Zero(t, q.Stats().Tally)
 }
 
+// TestFullDiskIsFreed fills the disk with the queue's own blocks: once they are acknowledged there is room again.
+func TestFullDiskIsFreed(t *testing.T) {
+	d := newDisk(2)
+	q := openDisk(t, d, Options{})
+	d.setFail(func(op, name string) error {
+		total := 0
+		for _, n := range d.names {
+			total += len(n.data)
+		}
+		if op == "write" && total > 2000 {
+			return syscall.ENOSPC
+		}
+		return nil
+	})
+	put(t, q, 1, 30)
+	require.ErrorIs(t, q.Stats().Err, syscall.ENOSPC)
+	onDisk := int(q.Stats().Blocks - q.Stats().Memory.Blocks)
+	require.Greater(t, onDisk, 5)
+	for range onDisk {
+		_ = take(t, q, 1)[0].Ack()
+	}
+	put(t, q, 30, 31)
+	s := q.Stats()
+	assert.Greater(t, s.Blocks-s.Memory.Blocks, int64(5), "as many again")
+	assert.Len(t, d.segmentNames(), 1)
+	d.setFail(nil)
+	assert.Equal(t, upTo(onDisk+1, 31), drain(t, q))
+}
+
 // TestMarkFails is the fault that an Ack can meet.
 func TestMarkFails(t *testing.T) {
 	d := newDisk(1)

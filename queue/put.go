@@ -125,7 +125,9 @@ func (q *Queue) write(e *entry, p []byte, need int64) (abandoned bool, err error
 		}
 	}()
 	if _, err := s.file.WriteAt(q.buf, at); err != nil {
-		if cut := s.file.Truncate(at); cut != nil { // what was written of it would stand before the next block
+		// A file that cannot be cut back has what was written of the block before the next one; and where nothing is left
+		// of a file, deleting it may make the room that the disk lacks.
+		if cut := s.file.Truncate(at); cut != nil || q.isDone(s) {
 			q.retire()
 			return true, err
 		}
@@ -144,6 +146,13 @@ func (q *Queue) write(e *entry, p []byte, need int64) (abandoned bool, err error
 	}
 	q.publish(s, e, at)
 	return false, nil
+}
+
+// isDone says whether all blocks of a segment are acknowledged, and it had some.
+func (q *Queue) isDone(s *segment) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return s.left.Blocks == 0 && s.put.Blocks > 0
 }
 
 // publish makes a block that is on the disk known to readers.

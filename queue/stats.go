@@ -25,7 +25,7 @@ type Stats struct {
 	Oldest  time.Time // when the oldest of these was put; zero where there is none
 	Dropped Tally     // went because the queue was full; counted on over restarts
 	Damaged Tally     // found unreadable since Open: each stretch of damage is one block, its points as far as they are known
-	Err     error     // why the disk takes no blocks now; nil where it does
+	Err     error     // why the disk took no block when last asked; nil where it did
 }
 
 // Stats returns the state as of now. It touches no file.
