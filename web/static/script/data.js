@@ -15,18 +15,21 @@ export function lastPoint(series) {
   return null;
 }
 
+const has = (s) => s.values.some((v) => v !== null);
+
 /**
- * When there were last points, where the last minutes have none but the range has: the time of its last point, in seconds.
- * Otherwise null. What the agent says of itself does not count: it goes on while slurmctld is silent.
+ * Where the last minutes have no point of the cluster but the range has: the series that had one last, and the point's
+ * {name, time, step}. Otherwise null. What the agent says of itself does not count: it goes on while slurmctld is silent.
  */
-export function lastSeen(past, end) {
+export function lastSeen(now, past) {
+  const others = (list) => list.filter((s) => !s.name.includes('.agent.'));
+  if (others(now).some(has)) return null;
   let last = null;
-  for (const s of past) {
-    if (s.name.includes('.agent.')) continue;
+  for (const s of others(past)) {
     const p = lastPoint(s);
-    if (p && (last === null || p.time > last.time)) last = { time: p.time, step: s.step };
+    if (p && (last === null || p.time > last.time)) last = { name: s.name, time: p.time, step: s.step };
   }
-  return last && last.time + last.step < end - RECENT ? last.time + last.step : null;
+  return last;
 }
 
 export class Data {

@@ -1,7 +1,7 @@
 // The frame of the pages: it reads the address, asks for what the page wants, shows it, and asks again.
 
 import { PAGES, go, link, onChange, range, read, start } from './address.js';
-import { Data, RECENT, lastSeen } from './data.js';
+import { Data, RECENT, lastPoint, lastSeen } from './data.js';
 import { Failure, expand, render, serverNow, setToken } from './graphite.js';
 import { Banner, Health, healthTargets } from './health.js';
 import { controls } from './controls.js';
@@ -117,9 +117,19 @@ async function load(address, r, signal) {
     render(both, { from: end - RECENT, until: r.live ? 'now' : end, signal }),
     render([...new Set([...past, ...(cluster ? healthTargets(cluster).slice(0, 2) : [])])], { from: raw ? end - raw : Math.floor(r.start), until: r.live ? 'now' : end, points, signal }),
   ]);
-  const seen = lastSeen(whole, end);
-  const before = seen ? await render(now, { from: Math.floor(seen) - RECENT, until: Math.floor(seen), signal }) : [];
+  const before = await lastKnown(now, lastSeen(recent, whole), signal);
   return new Data({ before, now: recent, past: whole, end: r.live ? serverNow() : r.end, range: range(address, serverNow()) });
+}
+
+/** What the targets of now gave when the cluster was last seen, if it is not seen now. */
+async function lastKnown(now, seen, signal) {
+  if (!seen) return [];
+  let { time } = seen;
+  if (seen.step > 60) { // a mean of many points: the last of them is looked for
+    const [fine] = await render([seen.name], { from: time - 1, until: time + seen.step, signal });
+    time = lastPoint(fine)?.time ?? time;
+  }
+  return render(now, { from: time - RECENT, until: time, signal });
 }
 
 function schedule(address, r) {
