@@ -26,6 +26,7 @@ func Builtin() (*aggregator.Registry, *database.Registry) {
 	a, d := aggregator.NewRegistry(), database.NewRegistry()
 	workloads.Register(a)
 	databases.Register(d)
+	d.Add("embedded", newEmbedded)
 	return a, d
 }
 

@@ -27,8 +27,9 @@ type destination struct {
 }
 
 const (
-	// minBackoff is the longest pause between two tries of a database where two intervals are shorter.
+	// The longest pause between two tries of a database is two intervals, within these bounds.
 	minBackoff = 5 * time.Second
+	maxBackoff = 30 * time.Second
 
 	// sendTimeout ends a Send that its client does not end: clients have deadlines of their own, which are shorter.
 	sendTimeout = 2 * time.Minute
@@ -45,7 +46,7 @@ func (p plannedDatabase) open(c *config.Config, log *slog.Logger) (*destination,
 	d := delivery.New(delivery.Options{
 		Name: name, Queue: q, Client: p.client, Log: log,
 		DeadLetters: filepath.Join(c.Folder, "dead", name+".jsonl"),
-		BackoffMax:  max(2*c.Frequency, minBackoff),
+		BackoffMax:  min(max(2*c.Frequency, minBackoff), maxBackoff),
 		Timeout:     sendTimeout,
 	})
 	return &destination{name: name, fingerprint: p.fingerprint, delivery: d, log: log}, nil

@@ -129,6 +129,7 @@ func (f factories) client(c *config.Config, t config.Table) (database.Client, er
 			return t.Decode(v)
 		},
 		Frequency: c.Frequency,
+		Folder:    filepath.Join(c.Folder, "database", t.Name),
 		Log:       f.log.With("database", t.Name),
 	})
 	if err == nil && !decoded {

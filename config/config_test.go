@@ -85,7 +85,7 @@ func TestBadFiles(t *testing.T) {
 		{"unknown-nested.bad.toml", `unknown-nested.bad.toml:4: database.graphite.tls.cert: unknown key (known: ca, key)`},
 		{"wrong-type.bad.toml", `wrong-type.bad.toml:5: database.graphite.port: is of type string, want integer`},
 		{"port-range.bad.toml", `port-range.bad.toml:4: database.graphite.port: 99999 is out of range for uint16`},
-		{"duration.bad.toml", `duration.bad.toml:2: frequency: "ten" is no duration: want whole seconds (10) or a string with units ("10s", "1h30m")`},
+		{"duration.bad.toml", `duration.bad.toml:2: frequency: "ten" is no duration: want whole seconds (10) or a string with units ("10s", "1h30m", "90d")`},
 		{"frequency-low.bad.toml", `frequency-low.bad.toml:2: frequency: 0s: want whole seconds, from 1s to 24h0m0s`},
 		{"frequency-part.bad.toml", `frequency-part.bad.toml:5: aggregator.slurm.frequency: 1.5s: want whole seconds, from 1s to 24h0m0s`},
 		{"not-a-table.bad.toml", `not-a-table.bad.toml:4: aggregator.slurm: want a table: [aggregator.slurm]`},

@@ -63,6 +63,7 @@ type Options struct {
 	Name      string            // the table's name in the configuration: "backup" in [database.backup]
 	Decode    func(v any) error // fills v, the client's own Config with its defaults set, from the table; refuses unknown keys
 	Frequency time.Duration     // time from one tick to the next
+	Folder    string            // a folder of the client's own for what it keeps; it makes it where it needs it
 	Log       *slog.Logger      // never nil
 }
 

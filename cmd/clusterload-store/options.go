@@ -1,27 +1,29 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"math"
+	"io"
 	"net"
 	"net/netip"
 	"net/url"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/clusterload/clusterload/internal/setting"
 )
 
 // options are the flags.
 type options struct {
 	path      string
-	retention duration
-	maxSize   size
-	floor     size
-	step      duration
+	retention setting.Duration
+	maxSize   setting.Size
+	floor     setting.Size
+	step      setting.Duration
 	maxPoints int64
 
 	listen string
@@ -34,6 +36,7 @@ type options struct {
 	cert, key string
 	anyone    bool
 	debug     bool
+	child     bool
 }
 
 const help = `A Graphite in one program: points come as lines to --line (and pickles to --pickle), and a browser or
@@ -47,7 +50,7 @@ It listens on this machine only. To be reached from elsewhere it wants a certifi
 token (--token-file), or --anyone-may-read.`
 
 func command() *cobra.Command {
-	o := &options{retention: duration(400 * 24 * time.Hour), floor: 256 << 20, step: duration(10 * time.Second)}
+	o := &options{retention: setting.Duration(400 * 24 * time.Hour), floor: 256 << 20, step: setting.Duration(10 * time.Second)}
 	c := &cobra.Command{
 		Use: "clusterload-store", Short: "A Graphite in one program", Long: help, Args: cobra.NoArgs,
 		SilenceUsage: true, SilenceErrors: true,
@@ -55,7 +58,11 @@ func command() *cobra.Command {
 			if err := o.check(); err != nil {
 				return err
 			}
-			return run(c.Context(), o, nil)
+			ctx := c.Context()
+			if o.child {
+				ctx = untilEnd(ctx, os.Stdin)
+			}
+			return run(ctx, o, nil)
 		},
 	}
 	f := c.Flags()
@@ -75,8 +82,19 @@ func command() *cobra.Command {
 	f.StringVar(&o.cert, "tls-cert", "", "file of the certificate, PEM")
 	f.StringVar(&o.key, "tls-key", "", "file of its key, PEM")
 	f.BoolVar(&o.anyone, "anyone-may-read", false, "serve other machines without a certificate and without a token")
+	f.BoolVar(&o.child, "end-with-stdin", false, "end when standard input ends: the agent that started it has ended")
 	f.BoolVar(&o.debug, "debug", false, "log more")
 	return c
+}
+
+// untilEnd returns a context that is done once r has ended.
+func untilEnd(ctx context.Context, r io.Reader) context.Context {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		_, _ = io.Copy(io.Discard, r)
+		cancel()
+	}()
+	return ctx
 }
 
 // check says what does not go together, and reads the token.
@@ -118,78 +136,4 @@ func loopback(address string) bool {
 	}
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
-}
-
-// A duration is a flag with the units s, m, h, d, w and y.
-type duration time.Duration
-
-func (d *duration) String() string {
-	t := time.Duration(*d)
-	if t > 0 && t%(24*time.Hour) == 0 {
-		return strconv.Itoa(int(t/(24*time.Hour))) + "d"
-	}
-	return t.String()
-}
-
-func (*duration) Type() string { return "duration" }
-
-// Set reads "90d" or what Go reads as a duration.
-func (d *duration) Set(s string) error {
-	for _, u := range []struct {
-		suffix string
-		unit   time.Duration
-	}{{"d", 24 * time.Hour}, {"w", 7 * 24 * time.Hour}, {"y", 365 * 24 * time.Hour}} {
-		digits, ok := strings.CutSuffix(s, u.suffix)
-		if !ok {
-			continue
-		}
-		n, err := strconv.ParseFloat(digits, 64)
-		if err != nil || n < 0 || n > float64(math.MaxInt64/int64(u.unit)) {
-			return fmt.Errorf("%q: want a duration: 12h, 90d, 2y", s)
-		}
-		*d = duration(n * float64(u.unit))
-		return nil
-	}
-	t, err := time.ParseDuration(s)
-	if err != nil || t < 0 {
-		return fmt.Errorf("%q: want a duration: 12h, 90d, 2y", s)
-	}
-	*d = duration(t)
-	return nil
-}
-
-// A size is a flag of bytes, with the units kB, MB, GB, TB, KiB, MiB, GiB and TiB.
-type size int64
-
-var sizeUnits = []struct {
-	suffix string
-	bytes  float64
-}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"B", 1}, {"", 1}}
-
-func (s *size) String() string {
-	for _, u := range []int{3, 2, 1, 0} {
-		if b := int64(sizeUnits[u].bytes); *s > 0 && int64(*s)%b == 0 {
-			return strconv.FormatInt(int64(*s)/b, 10) + sizeUnits[u].suffix
-		}
-	}
-	return strconv.FormatInt(int64(*s), 10)
-}
-
-func (*size) Type() string { return "size" }
-
-// Set reads "20GiB".
-func (s *size) Set(text string) error {
-	for _, u := range sizeUnits {
-		digits, ok := strings.CutSuffix(text, u.suffix)
-		if !ok {
-			continue
-		}
-		n, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
-		if err != nil || n < 0 || n*u.bytes >= math.MaxInt64 {
-			break
-		}
-		*s = size(n * u.bytes)
-		return nil
-	}
-	return fmt.Errorf("%q: want a size: 500MB, 20GiB", text)
 }

@@ -18,14 +18,14 @@ var built struct {
 	output []byte
 }
 
-// program builds the agent once and returns its path.
+// program builds the agent, and beside it the store, once, and returns the agent's path.
 func program(t testing.TB) string {
 	built.once.Do(func() {
 		built.folder, built.err = os.MkdirTemp("", "clusterload-test-")
 		if built.err != nil {
 			return
 		}
-		build := exec.Command("go", "build", "-o", filepath.Join(built.folder, "clusterload"), ".")
+		build := exec.Command("go", "build", "-o", built.folder+"/", ".", "../clusterload-store")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		built.output, built.err = build.CombinedOutput()
 	})

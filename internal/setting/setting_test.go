@@ -22,14 +22,19 @@ func decode[T any](text string) (T, error) {
 }
 
 func TestDuration(t *testing.T) {
-	for text, want := range map[string]time.Duration{`10`: 10 * time.Second, `"1h30m"`: 90 * time.Minute, `"250ms"`: 250 * time.Millisecond, `0`: 0} {
+	for text, want := range map[string]time.Duration{`10`: 10 * time.Second, `"1h30m"`: 90 * time.Minute, `"250ms"`: 250 * time.Millisecond, `0`: 0, `"90d"`: 90 * 24 * time.Hour, `"2y"`: 730 * 24 * time.Hour, `"1.5w"`: 252 * time.Hour} {
 		got, err := decode[setting.Duration](text)
 		require.NoError(t, err, text)
 		assert.Equal(t, setting.Duration(want), got, text)
 	}
-	for _, text := range []string{`-1`, `"-1s"`, `"10"`, `true`, `1.5`, `9223372036854775807`, `""`} {
+	for _, text := range []string{`-1`, `"-1s"`, `"10"`, `true`, `1.5`, `9223372036854775807`, `""`, `"d"`, `"99999999y"`, `"-1d"`, `"NaNd"`} {
 		_, err := decode[setting.Duration](text)
 		assert.Error(t, err, text)
+	}
+	for _, text := range []string{"90d", "1h30m0s", "0s"} {
+		var d setting.Duration
+		require.NoError(t, d.Set(text))
+		assert.Equal(t, text, d.String())
 	}
 	assert.Equal(t, 7*time.Second, setting.Duration(0).Or(7*time.Second))
 	assert.Equal(t, 3*time.Second, setting.Duration(3*time.Second).Or(7*time.Second))
@@ -44,6 +49,14 @@ func TestSize(t *testing.T) {
 	for _, text := range []string{`-1`, `"x"`, `"-1B"`, `"99999999TiB"`, `false`, `"NaN"`, `""`} {
 		_, err := decode[setting.Size](text)
 		assert.Error(t, err, text)
+	}
+}
+
+func TestSizeIsSpeltAsItIsRead(t *testing.T) {
+	for _, text := range []string{"20GiB", "3MiB", "1001", "0"} {
+		var s setting.Size
+		require.NoError(t, s.Set(text))
+		assert.Equal(t, text, s.String())
 	}
 }
 
