@@ -77,6 +77,7 @@ func (c *Command) run(ctx context.Context, res *Result, line func([]byte)) error
 		return fmt.Errorf("%s: %w", c.Path, err)
 	}
 	defer p.close()
+	defer p.abort() // where line panics; a process that has ended is beyond it
 	stop := context.AfterFunc(ctx, p.abort)
 	defer stop()
 	go p.readStderr()

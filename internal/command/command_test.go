@@ -182,6 +182,15 @@ func TestStderrIsBounded(t *testing.T) {
 	assert.Len(t, res.Stderr, maxStderr)
 }
 
+// TestPanic ends a program whose lines the caller panics over.
+func TestPanic(t *testing.T) {
+	pids := filepath.Join(t.TempDir(), "pids")
+	assert.PanicsWithValue(t, "over x", func() {
+		_, _ = shell(`echo $$ > `+pids+`; echo x; exec sleep 6000`).Run(t.Context(), func(l []byte) { panic("over " + string(l)) })
+	})
+	until(t, func() bool { return dead(readPids(t, pids)[0]) }, "the program is dead")
+}
+
 // TestStillRuns refuses a second copy while the kernel holds the first.
 func TestStillRuns(t *testing.T) {
 	c := shell(`echo x`)

@@ -2,7 +2,6 @@ package slurm
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -74,159 +73,117 @@ var errJob = fmt.Errorf("want %d fields, each ended by the unit separator", fiel
 
 // A queueParser reads squeue's lines. It remembers what texts of resources mean: a cluster has few different ones.
 type queueParser struct {
-	resources map[string]resources
-	open      bool // the last line's reason went on behind a newline
-	fields    [fieldCount][]byte
-	err       error
+	tres map[string]tres
+	open bool // the last line's reason went on behind a newline
+
+	line []byte // in work
+	at   int    // where the next field begins; beyond the line once a field had no separator
+	err  error
 }
 
-type resources struct {
-	nodes, cpus, memory, gpus int64
-}
-
-const maxResources = 4096 // texts remembered, before all are learnt anew
+const maxTRES = 4096 // texts remembered, before all are learnt anew
 
 // parse reads a line into j and tells whether it is a job: the rest of a reason that has a newline is none. A field that
 // cannot be read is unknown, and the error says so; the job stands. Where the line is no job, j is undefined.
 //
 //	55␟1-1000:3␟N/A␟batch,gpu␟PENDING␟bob␟physics␟normal␟6␟6␟cpu=6,mem=600M,node=6,billing=6␟1795213434␟1795213434␟N/A␟1-12:30:00␟0:0␟Priority␟
 func (p *queueParser) parse(line []byte, j *Job) (job bool, err error) {
-	f := &p.fields
-	rest := line
-	for i := range fieldReason {
-		at := bytes.IndexByte(rest, separator)
-		if at < 0 {
-			return false, p.noJob(line, i)
-		}
-		f[i], rest = rest[:at], rest[at+1:]
-	}
-	if at := bytes.IndexByte(rest, separator); at >= 0 {
-		if at+1 != len(rest) {
-			p.open = false
-			return false, fmt.Errorf("squeue %q: %w", clip(line), errJob)
-		}
-		f[fieldReason], p.open = rest[:at], false
-	} else {
-		f[fieldReason], p.open = rest, true
-	}
-	p.err = nil
-	p.take(line, j)
-	return true, p.err
-}
-
-// noJob returns the error of a line with so few fields, unless it is the rest of the last line's reason.
-func (p *queueParser) noJob(line []byte, fields int) error {
-	if p.open && (fields == 0 || fields == 1 && line[len(line)-1] == separator) {
-		p.open = fields == 0
-		return nil
-	}
-	p.open = false
-	return fmt.Errorf("squeue %q: %w", clip(line), errJob)
-}
-
-func (p *queueParser) take(line []byte, j *Job) {
-	f := &p.fields
+	p.line, p.at, p.err = line, 0, nil
 	j.ID = p.number(fieldJobID)
-	j.Het = p.number(fieldHet)
 	j.Tasks = p.tasks()
-	j.Partitions, j.State, j.User, j.Account, j.QOS = f[fieldPartition], f[fieldState], f[fieldUser], f[fieldAccount], f[fieldQOS]
-	begin := len(f[fieldJobID]) + len(f[fieldTasks]) + len(f[fieldHet]) + 3
-	end := begin + len(j.Partitions) + len(j.State) + len(j.User) + len(j.Account) + len(j.QOS) + 4
-	j.who = line[begin:end]
-	held := p.held(line[end+1 : end+1+len(f[fieldNodes])+len(f[fieldCPUs])+len(f[fieldTRES])+2])
-	j.Nodes, j.CPUs, j.Memory, j.GPUs = held.nodes, held.cpus, held.memory, held.gpus
+	j.Het = p.number(fieldHet)
+	begin := p.at
+	j.Partitions = p.text()
+	j.State = p.text()
+	j.User = p.text()
+	j.Account = p.text()
+	j.QOS = p.text()
+	end := p.at - 1
+	j.Nodes = p.quantity(fieldNodes)
+	j.CPUs = p.quantity(fieldCPUs)
+	p.resources(j)
 	j.Submit = p.number(fieldSubmit)
 	j.Eligible = p.number(fieldEligible)
 	j.Start = p.number(fieldStart)
 	j.Limit = p.limit()
 	j.Exit, j.Signal = p.exit()
-	j.Reason = f[fieldReason]
+	if p.at > len(line) {
+		return false, p.noJob()
+	}
+	j.who = line[begin:end]
+	j.Reason = line[p.at:]
+	at := bytes.IndexByte(j.Reason, separator)
+	p.open = at < 0
+	if p.open {
+		return true, p.err
+	}
+	if at+1 != len(j.Reason) {
+		return false, fmt.Errorf("squeue %q: %w", clip(line), errJob)
+	}
+	j.Reason = j.Reason[:at]
+	return true, p.err
 }
 
-func (p *queueParser) fail(field int, err error) {
-	if p.err == nil {
-		p.err = fmt.Errorf("job %q: %s %q: %w", clip(p.fields[fieldJobID]), queueFields[field], clip(p.fields[field]), err)
+// noJob returns the error of a line with too few fields, unless it is the rest of the last line's reason.
+func (p *queueParser) noJob() error {
+	at := bytes.IndexByte(p.line, separator)
+	if p.open && (at < 0 || at+1 == len(p.line)) {
+		p.open = at < 0
+		return nil
 	}
+	p.open = false
+	return fmt.Errorf("squeue %q: %w", clip(p.line), errJob)
 }
 
-func (p *queueParser) tasks() int64 {
-	s := p.fields[fieldTasks]
-	if string(s) == "N/A" {
-		return 1
+// text returns the next field, and nothing behind the last separator.
+func (p *queueParser) text() []byte {
+	if p.at > len(p.line) {
+		return nil
 	}
-	n, err := countTasks(s)
-	if err != nil {
-		p.fail(fieldTasks, err)
-		return 1
+	rest := p.line[p.at:]
+	end := bytes.IndexByte(rest, separator)
+	if end < 0 {
+		p.at = len(p.line) + 1
+		return nil
 	}
-	return n
+	p.at += end + 1
+	return rest[:end]
 }
 
-var errNumber = errors.New("want a number below 10^18")
-
-// number reads digits. A time before 1970, as of a year that is 1, is unknown.
-func (p *queueParser) number(field int) int64 {
-	s := p.fields[field]
-	if len(s) == 0 || len(s) > 18 {
-		return p.noNumber(field)
+// is tells whether the next field and its separator are this, and takes them if so.
+func (p *queueParser) is(field string) bool {
+	end := p.at + len(field)
+	if end > len(p.line) || string(p.line[p.at:end]) != field {
+		return false
 	}
-	n := int64(0)
-	for _, c := range s {
-		if c -= '0'; c > 9 {
-			return p.noNumber(field)
+	p.at = end
+	return true
+}
+
+const notApplicable = "N/A\x1f"
+
+// digits reads the next field where it is a number of at most 18 digits.
+func (p *queueParser) digits() (n int64, ok bool) {
+	if p.at > len(p.line) {
+		return 0, false
+	}
+	for i, c := range p.line[p.at:] {
+		if d := c - '0'; d <= 9 {
+			n = n*10 + int64(d)
+			continue
 		}
-		n = n*10 + int64(c)
+		if c == separator && 0 < i && i <= 18 {
+			p.at += i + 1
+			return n, true
+		}
+		break
 	}
-	return n
+	return 0, false
 }
 
-func (p *queueParser) noNumber(field int) int64 {
-	s := p.fields[field]
-	if isNone(s) || len(s) > 1 && len(s) <= 19 && s[0] == '-' && allDigits(s[1:]) {
-		return unknown
+func (p *queueParser) fail(field int, text []byte, err error) {
+	if p.err == nil && p.at <= len(p.line) {
+		id, _, _ := bytes.Cut(p.line, []byte{separator})
+		p.err = fmt.Errorf("job %q: %s %q: %w", clip(id), queueFields[field], clip(text), err)
 	}
-	p.fail(field, errNumber)
-	return unknown
-}
-
-// held returns what the text of the fields NumNodes, NumCPUs and tres-alloc means.
-func (p *queueParser) held(text []byte) resources {
-	if r, ok := p.resources[string(text)]; ok {
-		return r
-	}
-	r := resources{nodes: p.quantity(fieldNodes), cpus: p.quantity(fieldCPUs)}
-	t, err := parseTRES(p.fields[fieldTRES])
-	if err != nil {
-		p.fail(fieldTRES, err)
-	}
-	r.memory, r.gpus = t.memory, t.gpus
-	if r.cpus == unknown {
-		r.cpus = t.cpus
-	}
-	if r.nodes == unknown {
-		r.nodes = t.nodes
-	}
-	if p.err != nil || len(text) > maxName {
-		return r // read again, complained of again
-	}
-	if p.resources == nil || len(p.resources) >= maxResources {
-		p.resources = make(map[string]resources)
-	}
-	p.resources[string(text)] = r
-	return r
-}
-
-// quantity reads a number that squeue may write as "2K" or, of a range of nodes, as "4-8": then the least is asked for.
-func (p *queueParser) quantity(field int) int64 {
-	s := p.fields[field]
-	if isNone(s) {
-		return unknown
-	}
-	least, _, _ := bytes.Cut(s, []byte("-"))
-	n, err := parseQuantity(least, 1)
-	if err != nil {
-		p.fail(field, err)
-		return unknown
-	}
-	return n
 }

@@ -5,11 +5,91 @@ import (
 	"errors"
 )
 
+var errNumber = errors.New("want a number of at most 18 digits")
+
+// number reads an ID or a time. A time before 1970, as of the year 1, is unknown.
+func (p *queueParser) number(field int) int64 {
+	if n, ok := p.digits(); ok {
+		return n
+	}
+	if p.is(notApplicable) {
+		return unknown
+	}
+	s := p.text()
+	if !isNone(s) && (len(s) < 2 || len(s) > 19 || s[0] != '-' || !allDigits(s[1:])) {
+		p.fail(field, s, errNumber)
+	}
+	return unknown
+}
+
+func (p *queueParser) tasks() int64 {
+	if p.is(notApplicable) {
+		return 1
+	}
+	s := p.text()
+	n, err := countTasks(s)
+	if err != nil {
+		p.fail(fieldTasks, s, err)
+		return 1
+	}
+	return n
+}
+
+// quantity reads a number that squeue may write as "2K" or, of a range of nodes, as "4-8": then the least is asked for.
+func (p *queueParser) quantity(field int) int64 {
+	if n, ok := p.digits(); ok {
+		return n
+	}
+	s := p.text()
+	if isNone(s) {
+		return unknown
+	}
+	least, _, _ := bytes.Cut(s, []byte("-"))
+	n, err := parseQuantity(least, 1)
+	if err != nil {
+		p.fail(field, s, err)
+		return unknown
+	}
+	return n
+}
+
+// resources reads tres-alloc.
+func (p *queueParser) resources(j *Job) {
+	s := p.text()
+	t, ok := p.tres[string(s)]
+	if !ok {
+		t = p.learn(s)
+	}
+	j.Memory, j.GPUs = t.memory, t.gpus
+	if j.CPUs == unknown {
+		j.CPUs = t.cpus
+	}
+	if j.Nodes == unknown {
+		j.Nodes = t.nodes
+	}
+}
+
+func (p *queueParser) learn(s []byte) tres {
+	t, err := parseTRES(s)
+	if err != nil {
+		p.fail(fieldTRES, s, err)
+		return t // read again, complained of again
+	}
+	if len(s) > maxName {
+		return t
+	}
+	if p.tres == nil || len(p.tres) >= maxTRES {
+		p.tres = make(map[string]tres)
+	}
+	p.tres[string(s)] = t
+	return t
+}
+
 var errLimit = errors.New(`want a duration, as in "1-12:30:00" or "30:00", or "UNLIMITED"`)
 
 // limit reads a time limit.
 func (p *queueParser) limit() int64 {
-	s := p.fields[fieldLimit]
+	s := p.text()
 	if n, ok := parseDuration(s); ok {
 		return n
 	}
@@ -21,7 +101,7 @@ func (p *queueParser) limit() int64 {
 	case isNone(s), string(s) == "NOT_SET", string(s) == "INVALID":
 		return unknown
 	}
-	p.fail(fieldLimit, errLimit)
+	p.fail(fieldLimit, s, errLimit)
 	return unknown
 }
 
@@ -63,22 +143,25 @@ var errExit = errors.New(`want an exit code and a signal, as in "3:0", or a wait
 //
 //	0   768   15   3:0   0:15
 func (p *queueParser) exit() (code, signal int) {
-	s := p.fields[fieldExit]
-	if len(s) == 1 && s[0] == '0' || len(s) == 3 && string(s) == "0:0" || isNone(s) {
+	if p.is("0:0\x1f") || p.is("0\x1f") {
+		return 0, 0
+	}
+	s := p.text()
+	if isNone(s) {
 		return 0, 0
 	}
 	before, after, apart := bytes.Cut(s, []byte(":"))
 	first, ok := parseTask(before)
 	if !apart {
 		if !ok || first > 0xffff {
-			p.fail(fieldExit, errExit)
+			p.fail(fieldExit, s, errExit)
 			return 0, 0
 		}
 		return int(first >> 8), int(first & 0x7f)
 	}
 	second, ok2 := parseTask(after)
 	if !ok || !ok2 || first > 0xffff || second > 0xff {
-		p.fail(fieldExit, errExit)
+		p.fail(fieldExit, s, errExit)
 		return 0, 0
 	}
 	return int(first), int(second)
