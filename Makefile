@@ -7,8 +7,8 @@ LDFLAGS := -s -w $(if $(VERSION),-X github.com/clusterload/clusterload/agent.ver
 
 .PHONY: build demo test check bench docs clean
 
-build: ## the agent: build/clusterload, one static program
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o build/ ./cmd/clusterload
+build: ## the agent and the embedded Graphite: build/clusterload and build/clusterload-store, static programs
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o build/ ./cmd/...
 
 demo: build ## a real one-machine Slurm with a stream of jobs, the agent, and the load live in the terminal
 	internal/bed/packages.sh demo

@@ -139,7 +139,7 @@ func TestReload(t *testing.T) {
 			`f.toml:4: aggregator.g.stp: unknown key (known: deadline, frequency, step, type)`:    "cluster = \"two\"\naggregator.g = {type=\"gen\", stp=1}\n[database.m]\ntype=\"mem\"\n",
 			`f.toml:6: database.x: unknown database "x" (known: mem)`:                             "cluster = \"two\"\n[aggregator.g]\ntype=\"gen\"\n[database.x]\n",
 			`f.toml: no aggregator: want at least one table such as [aggregator.slurm]`:           "cluster = \"two\"\n[database.m]\ntype=\"mem\"\n",
-			`f.toml: no database: want at least one table such as [database.graphite]`:            "cluster = \"two\"\n[aggregator.g]\ntype=\"gen\"\n",
+			`(default):1: database.embedded: unknown database "embedded" (known: mem)`:            "cluster = \"two\"\n[aggregator.g]\ntype=\"gen\"\n",
 			`f.toml:4: aggregator.self: the name is the agent's own: choose another and set type`: "cluster = \"two\"\n[aggregator.self]\ntype=\"gen\"\n[database.m]\ntype=\"mem\"\n",
 		} {
 			assert.EqualError(t, a.Reload(parse(t, folder, text)), want)

@@ -6,8 +6,10 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -111,14 +113,7 @@ func Version() string {
 
 // load reads the configuration and applies the command line to it.
 func (p *program) load() (*config.Config, error) {
-	path := p.path
-	if path == "" {
-		if _, err := os.Stat(DefaultConfig); err != nil {
-			return nil, fmt.Errorf("no configuration: want --config FILE, or a file at %s", DefaultConfig)
-		}
-		path = DefaultConfig
-	}
-	c, err := config.Load(path)
+	c, err := p.read()
 	if err != nil {
 		return nil, err
 	}
@@ -128,6 +123,26 @@ func (p *program) load() (*config.Config, error) {
 		c.Folder = filepath.Join(c.Folder, config.DebugCluster) // beside the folder of an agent that pushes for real
 	}
 	return c, nil
+}
+
+// read reads the file of --config, or the one at its usual place, or does without: then it is Slurm, where there is
+// one, into the embedded Graphite, under the host's name.
+func (p *program) read() (*config.Config, error) {
+	if p.path != "" {
+		return config.Load(p.path)
+	}
+	if _, err := os.Stat(DefaultConfig); err == nil {
+		return config.Load(DefaultConfig)
+	}
+	if _, err := exec.LookPath("squeue"); err != nil {
+		return nil, fmt.Errorf("no configuration and no Slurm: want --config FILE, or a file at %s, or squeue in PATH", DefaultConfig)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, err
+	}
+	host, _, _ = strings.Cut(host, ".")
+	return config.Default(host)
 }
 
 // logger writes to standard error at the level that c asks for.

@@ -43,9 +43,6 @@ func (f factories) plan(c *config.Config, tasks, databases map[string]string) (*
 	if len(c.Aggregators) == 0 {
 		return nil, fmt.Errorf("%s: no aggregator: want at least one table such as [aggregator.slurm]", c.Path)
 	}
-	if len(c.Databases) == 0 {
-		return nil, fmt.Errorf("%s: no database: want at least one table such as [database.graphite]", c.Path)
-	}
 	p := &plan{}
 	for _, t := range c.Aggregators {
 		print := t.Fingerprint()

@@ -131,7 +131,7 @@ func (p *program) start() error {
 	} else if pid != 0 {
 		return failed(&daemon.RunningError{Path: path, Pid: pid})
 	}
-	args, err := p.arguments(c, path)
+	args, err := p.arguments(path)
 	if err != nil {
 		return failed(err)
 	}
@@ -147,15 +147,19 @@ func (p *program) start() error {
 }
 
 // arguments are those of the detached agent, which works in another folder: paths are made absolute.
-func (p *program) arguments(c *config.Config, pidFile string) ([]string, error) {
-	path, err := filepath.Abs(c.Path)
+func (p *program) arguments(pidFile string) ([]string, error) {
+	pidFile, err := filepath.Abs(pidFile)
 	if err != nil {
 		return nil, err
 	}
-	if pidFile, err = filepath.Abs(pidFile); err != nil {
-		return nil, err
+	args := []string{"run", "--pid-file", pidFile}
+	if p.path != "" {
+		path, err := filepath.Abs(p.path)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, "--config", path)
 	}
-	args := []string{"run", "--config", path, "--pid-file", pidFile}
 	if p.debug {
 		args = append(args, "--debug")
 	}

@@ -160,7 +160,27 @@ func (d *document) config() (*Config, error) {
 		}
 		c.Databases = append(c.Databases, t)
 	}
+	if len(c.Databases) == 0 {
+		c.Databases = []Table{embedded()}
+	}
 	return c, nil
+}
+
+// embedded is the table that stands where a file has no database: the built-in Graphite with its defaults.
+func embedded() Table {
+	d, err := newDocument("(default)", "[database.embedded]\n")
+	if err == nil {
+		var t Table
+		if t, err = d.database("embedded"); err == nil {
+			return t
+		}
+	}
+	panic(err) // the text above is wrong
+}
+
+// Default is the configuration without a file: Slurm into the embedded Graphite.
+func Default(cluster string) (*Config, error) {
+	return Parse("(default)", fmt.Appendf(nil, "cluster = %q\n[aggregator.slurm]\n", cluster))
 }
 
 var (

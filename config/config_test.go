@@ -161,6 +161,19 @@ func TestOriginalIgnoresMore(t *testing.T) {
 	assert.Equal(t, "database.user: ignored, as the Python agent did", c.Warnings[1])
 }
 
+// Without a database there is the embedded one, without a file Slurm into it.
+func TestDefaults(t *testing.T) {
+	c, err := config.Default("head1")
+	require.NoError(t, err)
+	require.Len(t, c.Aggregators, 1)
+	require.Len(t, c.Databases, 1)
+	assert.Equal(t, []string{"head1", "slurm", "embedded"}, []string{c.Cluster, c.Aggregators[0].Type, c.Databases[0].Type})
+	assert.NoError(t, decodeAll(c))
+	assert.EqualValues(t, config.DefaultMaxQueue, c.Databases[0].MaxQueue)
+	_, err = config.Default("no name")
+	assert.ErrorContains(t, err, "cluster")
+}
+
 func TestFingerprint(t *testing.T) {
 	base := "cluster = \"a\"\n[database.g]\ntype = \"graphite\"\nport = 7\naddress = \"h\"\n"
 	of := func(text string) string { return mustParse(t, text).Databases[0].Fingerprint() }
