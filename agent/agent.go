@@ -40,6 +40,10 @@ type Agent struct {
 	loop      *aggregator.Loop
 	lock      *folderLock
 	progress  atomic.Int64 // Unix nanoseconds of when the queues last took a tick
+	started   time.Time
+	socket    *socket   // nil where it could not be made
+	last      snapshots // what the socket answers from
+	watches   watches
 
 	selfFrequency time.Duration // of the task that measures the agent
 
@@ -63,10 +67,14 @@ func (a *Agent) Start(c *config.Config) error {
 	if a.lock, err = lockFolder(c.Folder); err != nil {
 		return err
 	}
+	a.started = time.Now()
 	a.loop = aggregator.NewLoop(c.Cluster, a.take, a.log)
 	if err := a.apply(c, next); err != nil {
 		a.Stop(context.Background())
 		return err
+	}
+	if a.socket, err = a.serve(c.Folder); err != nil {
+		a.log.Warn("status and top cannot ask this agent", "error", err)
 	}
 	a.log.Info("started", "cluster", c.Cluster, "frequency", c.Frequency, "aggregators", len(c.Aggregators), "databases", len(c.Databases), "folder", c.Folder)
 	return nil
@@ -117,7 +125,7 @@ func (a *Agent) apply(c *config.Config, p *plan) error {
 	}
 	a.mu.Unlock()
 	for _, t := range p.startTasks {
-		a.loop.Start(t.task)
+		a.loop.Start(a.watches.watch(t.task))
 	}
 	a.startSelf(c)
 	return failed
@@ -180,6 +188,7 @@ const swapPatience = 2 * time.Second
 
 // take is the loop's sink: it returns once every database's queue has ms.
 func (a *Agent) take(ms []aggregator.Metric) {
+	a.last.take(ms)
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	defer func() { a.progress.Store(time.Now().UnixNano()) }()
@@ -199,6 +208,10 @@ func (a *Agent) take(ms []aggregator.Metric) {
 // Stop ends the loop, then the databases, which may finish what they send until ctx is done. What the databases have
 // not taken stays in the queues.
 func (a *Agent) Stop(ctx context.Context) {
+	if a.socket != nil {
+		a.socket.close()
+		a.socket = nil
+	}
 	if a.loop != nil {
 		a.loop.Close()
 	}
