@@ -1,10 +1,12 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -74,4 +76,24 @@ func TestPictures(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestFeed sends the made-up history of the last hours to a carbon as lines, in the order of time, for who works on the
+// pages over a real database:
+//
+//	CLUSTERLOAD_WEB_FEED=127.0.0.1:2003 CLUSTERLOAD_WEB_HOURS=6 go test ./web -run TestFeed -timeout 0
+func TestFeed(t *testing.T) {
+	address := os.Getenv("CLUSTERLOAD_WEB_FEED")
+	if address == "" {
+		t.Skip("for work on the pages: CLUSTERLOAD_WEB_FEED=127.0.0.1:2003")
+	}
+	hours, err := strconv.ParseFloat(cmp.Or(os.Getenv("CLUSTERLOAD_WEB_HOURS"), "6"), 64)
+	require.NoError(t, err)
+	now := time.Now().Unix()
+	f := world(time.Now)
+	n, err := f.history.send(address, now-int64(hours*3600), now, func(path string, at int64) bool {
+		return strings.Contains(path, ".node.") && at < now-1200 // single nodes: the last minutes are enough
+	})
+	require.NoError(t, err)
+	t.Logf("%d points of %d series", n, len(f.history.series))
 }

@@ -38,6 +38,14 @@ function soften(ink, ground, ratio = 0.8) {
   return `rgb(${[1, 3, 5].map((i) => Math.round(part(ink, i) * ratio + part(ground, i) * (1 - ratio))).join(' ')})`;
 }
 
+/** The points without a neighbour: a line would not show them. */
+function lone(u, k) {
+  const v = u.data[k];
+  const found = [];
+  for (let i = 0; i < v.length; i++) if (v[i] !== null && v[i] !== undefined && (v[i - 1] ?? null) === null && (v[i + 1] ?? null) === null) found.push(i);
+  return found;
+}
+
 export class Chart {
   /**
    * title names the chart to those who do not see it; unit is one of format.js; kind is 'lines' or 'stack'; zoom is called
@@ -132,7 +140,7 @@ export class Chart {
       stroke: this.ink(i),
       width: stack ? 1 : 1.6,
       fill: stack ? soften(this.ink(i), colour('--panel')) : this.list.length === 1 ? `${this.ink(i)}1f` : undefined,
-      points: { show: false },
+      points: stack ? { show: false } : { show: true, size: 4, fill: this.ink(i), filter: lone },
       show: !this.hidden.has(s.label),
     }));
     this.u = new uPlot({

@@ -107,9 +107,25 @@ export async function expand(query, { signal } = {}) {
   return (await json(`metrics/expand?${new URLSearchParams({ query })}`, { signal })).results || [];
 }
 
+/** What is offered where Graphite does not list its functions: graphite-web 1.1.8 fails to on Python 3.11 and later. */
+const usual = {
+  Combine: ['sumSeries(*seriesLists)', 'averageSeries(*seriesLists)', 'maxSeries(*seriesLists)', 'minSeries(*seriesLists)', 'asPercent(seriesList)', 'groupByNode(seriesList, nodeNum, callback)', 'sumSeriesWithWildcards(seriesList, position)'],
+  Transform: ['scale(seriesList, factor)', 'offset(seriesList, factor)', 'derivative(seriesList)', 'nonNegativeDerivative(seriesList)', 'perSecond(seriesList)', 'integral(seriesList)', 'summarize(seriesList, intervalString, func)', 'keepLastValue(seriesList)', 'timeShift(seriesList, timeShift)', 'absolute(seriesList)'],
+  Calculate: ['movingAverage(seriesList, windowSize)', 'movingMedian(seriesList, windowSize)', 'nPercentile(seriesList, n)'],
+  'Filter Series': ['highestCurrent(seriesList, n)', 'highestAverage(seriesList, n)', 'highestMax(seriesList, n)', 'exclude(seriesList, pattern)', 'grep(seriesList, pattern)', 'limit(seriesList, n)'],
+  Alias: ['alias(seriesList, newName)', 'aliasByNode(seriesList, nodeNum)', 'aliasByMetric(seriesList)'],
+  Special: ['consolidateBy(seriesList, consolidationFunc)', 'sortByMaxima(seriesList)'],
+};
+
 /** Graphite's functions: [{name, group, call, text}]. */
 export async function functions({ signal } = {}) {
-  const all = await json('functions', { signal });
+  let all;
+  try {
+    all = await json('functions', { signal });
+  } catch (e) {
+    if (!(e instanceof Failure) || e.status === 0) throw e;
+    return Object.entries(usual).flatMap(([group, calls]) => calls.map((call) => ({ name: call.split('(')[0], group, call, text: '' })));
+  }
   return Object.values(all).map((f) => ({ name: f.name, group: f.group || 'Other', call: f.function || `${f.name}(seriesList)`, text: (f.description || '').split('\n')[0] }))
     .filter((f) => f.name).sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -85,9 +85,9 @@ export function bar(parts, total, { label = '' } = {}) {
 }
 
 /** A ratio as a thin bar with its number. */
-export function ratioBar(value, total, format = percent) {
+export function ratioBar(value, total, { stale = false } = {}) {
   if (value === null || !total) return h('span', { class: 'num none' }, DASH);
-  return h('span', { class: 'ratio' }, h('i', { 'aria-hidden': 'true' }, h('b', { style: { width: `${Math.min(100, (value / total) * 100)}%` } })), h('span', { class: 'num' }, format(value / total)));
+  return h('span', { class: stale ? 'ratio is-old' : 'ratio' }, h('i', { 'aria-hidden': 'true' }, h('b', { style: { width: `${Math.min(100, (value / total) * 100)}%` } })), h('span', { class: stale ? 'num stale' : 'num' }, percent(value / total)));
 }
 
 /** The key to the colours of a stacked bar. */

@@ -124,7 +124,7 @@ function partitionTable(data, c) {
   const ratio = (of, p) => {
     const alloc = data.reading(`${p}${of}.alloc`);
     const total = data.value(`${p}${of}.total`);
-    return alloc && total ? ratioBar(alloc.value, total) : total === 0 ? h('span', { class: 'num none', title: `no ${of}` }, '') : figure(null);
+    return alloc && total ? ratioBar(alloc.value, total, alloc) : total === 0 ? h('span', { class: 'num none', title: `no ${of}` }, '') : figure(null);
   };
   const rows = unique.map((name) => {
     const p = `${c}partition.${name}.`;
@@ -133,9 +133,7 @@ function partitionTable(data, c) {
     return [
       h('span', { class: 'name' }, h('a', { href: link('partition', { partition: name }), 'data-page': '' }, name), up && up.value === 0 ? h('em', { class: 'tag' }, 'closed') : null),
       s ? h('span', { class: s.stale ? 'nodebar stale' : 'nodebar' }, bar(s.parts, s.total, { label: `Nodes of ${name}` })) : figure(null),
-      s ? h('span', { class: 'num' }, count(s.total)) : figure(null),
-      s ? h('span', { class: s.drained ? 'num' : 'num none' }, count(s.drained)) : figure(null),
-      s ? h('span', { class: s.down ? 'num alarm' : 'num none' }, count(s.down)) : figure(null),
+      ...[s?.total, s?.drained, s?.down].map((v, i) => (s ? h('span', { class: s.stale ? 'num stale' : v === 0 ? 'num none' : i === 2 ? 'num alarm' : 'num' }, count(v)) : figure(null))),
       figure(data.reading(`${p}jobs.running`), count, data.end), figure(data.reading(`${p}jobs.pending`), count, data.end),
       ratio('cpus', p), ratio('gpus', p),
     ];
