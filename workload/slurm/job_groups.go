@@ -7,7 +7,7 @@ import (
 // Limits that keep the memory bounded, whatever the names in the queue.
 const (
 	maxGroups   = 8192    // of users, of accounts, of partitions and of QOS; the others are added to "_other"
-	maxCells    = 16384   // of lines that are alike, before their sums are moved on
+	maxCells    = 32768   // of lines that are alike, before their sums are moved on
 	maxKeyBytes = 4 << 20 // of what they have alike
 )
 

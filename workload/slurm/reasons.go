@@ -138,6 +138,7 @@ func (t *reasonTable) learn(head []byte) *reason {
 		head = []byte("None")
 	}
 	t.buf = snakeCase(t.buf[:0], head[:min(len(head), maxReason)])
+	t.buf = bytes.TrimRight(t.buf[:min(len(t.buf), maxReason)], "_")
 	if r, ok := t.named[string(t.buf)]; ok {
 		return r
 	}
