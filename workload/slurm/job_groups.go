@@ -6,7 +6,8 @@ import (
 
 // Limits that keep the memory bounded, whatever the names in the queue.
 const (
-	maxGroups   = 8192    // of users, of accounts, of partitions and of QOS; the others are added to "_other"
+	maxGroups   = 8192    // of users and of accounts; the others are added to "_other"
+	maxNamed    = 1024    // of partitions and of QOS, which all have series of their own
 	maxCells    = 32768   // of lines that are alike, before their sums are moved on
 	maxKeyBytes = 4 << 20 // of what they have alike
 )
@@ -14,14 +15,15 @@ const (
 // jobGroups are the sets of jobs of one kind: the users, say.
 type jobGroups struct {
 	table *jobTable
-	top   int // how many have series of their own; -1: all
+	most  int // how many there may be
+	top   int // how many have series of their own
 	named map[string]*jobGroup
 	rest  jobGroup // the others
 	ranks []aggregator.Rank
 }
 
-func newJobGroups(table *jobTable, top int) *jobGroups {
-	return &jobGroups{table: table, top: top, named: map[string]*jobGroup{}, rest: jobGroup{name: restName}}
+func newJobGroups(table *jobTable, most, top int) *jobGroups {
+	return &jobGroups{table: table, most: most, top: top, named: map[string]*jobGroup{}, rest: jobGroup{name: restName}}
 }
 
 func (s *jobGroups) begin() {
@@ -37,7 +39,7 @@ func (s *jobGroups) group(name []byte) *jobGroup {
 	if g, ok := s.named[string(name)]; ok {
 		return g
 	}
-	if len(s.named) >= maxGroups || len(name) > maxName {
+	if len(s.named) >= s.most || len(name) > maxName {
 		return &s.rest
 	}
 	g := &jobGroup{name: string(name)}
@@ -70,10 +72,8 @@ func (s *jobGroups) settle(emit func(*jobGroup)) {
 func (s *jobGroups) rank() {
 	s.ranks = s.ranks[:0]
 	for name, g := range s.named {
-		if g.seen && s.top >= 0 {
+		if g.seen {
 			s.ranks = append(s.ranks, aggregator.Rank{Name: name, Weight: g.use(), Kept: g.kept})
-		} else if g.seen {
-			g.kept = true
 		}
 	}
 	aggregator.Top(s.top, s.ranks)

@@ -47,10 +47,10 @@ func newJobs(c *Config, tok *tokens) reader {
 		tok:        tok,
 		reasons:    newReasonTable(tok),
 		cells:      map[string]*cell{},
-		partitions: newJobGroups(&partitionJobs, -1),
-		accounts:   newJobGroups(&accountJobs, c.Top),
-		users:      newJobGroups(&userJobs, c.Top),
-		qos:        newJobGroups(&qosJobs, -1),
+		partitions: newJobGroups(&partitionJobs, maxNamed, maxNamed),
+		accounts:   newJobGroups(&accountJobs, maxGroups, c.Top),
+		users:      newJobGroups(&userJobs, maxGroups, c.Top),
+		qos:        newJobGroups(&qosJobs, maxNamed, maxNamed),
 	}
 }
 
