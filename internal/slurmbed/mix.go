@@ -252,7 +252,7 @@ func (m *Mix) Slow(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, 3*patience)
 	defer cancel()
 	err := bed.WaitFor(limited, "a timeout and a node that does not answer", func() (bool, error) {
-		node, err := m.cluster.Run(ctx, "sinfo", "-h", "-a", "-n", "v1", "-p", "gpu", "-o", "%T")
+		node, err := m.cluster.Run(ctx, "sinfo", "-h", "-n", "v1", "-p", "gpu", "-o", "%T")
 		if err != nil || strings.TrimSpace(node) != "down*" {
 			return false, err
 		}

@@ -19,6 +19,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -59,6 +60,7 @@ type Cluster struct {
 	ports   ports
 	group   *bed.Group
 	users   map[string]*syscall.Credential
+	streams atomic.Uint64 // begun so far
 
 	mu      sync.Mutex
 	daemons map[string]*bed.Process
