@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -16,6 +17,10 @@ import (
 
 // stopPatience is how long the databases may finish what they send when the agent is told to end.
 const stopPatience = 5 * time.Second
+
+// garbagePercent is how much garbage may gather, as a share of what is in use, before it is collected. The agent makes
+// little, and shall be small where a cluster has very many users and partitions.
+const garbagePercent = 50
 
 // run runs the agent until it is told to end.
 func (p *program) run() error {
@@ -33,6 +38,9 @@ func (p *program) run() error {
 }
 
 func (p *program) runAgent(detached bool) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbagePercent)
+	}
 	c, err := p.load()
 	if err != nil {
 		return err
