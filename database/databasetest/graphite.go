@@ -114,6 +114,7 @@ func (g *Graphite) Restart(context.Context) error {
 func (g *Graphite) stop() {
 	g.mu.Lock()
 	g.listener.Close()
+	g.listener = nil
 	for c := range g.conns {
 		abort(c)
 	}
@@ -135,14 +136,24 @@ func (g *Graphite) listen() error {
 			if err != nil {
 				return
 			}
-			conn := c.(*net.TCPConn)
-			g.mu.Lock()
-			g.conns[conn] = true
-			g.mu.Unlock()
-			g.wg.Go(func() { g.serve(conn) })
+			if conn := c.(*net.TCPConn); g.keep(conn) {
+				g.wg.Go(func() { g.serve(conn) })
+			}
 		}
 	})
 	return nil
+}
+
+// keep notes a connection, unless the server was stopped when it came.
+func (g *Graphite) keep(c *net.TCPConn) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.listener == nil {
+		abort(c)
+		return false
+	}
+	g.conns[c] = true
+	return true
 }
 
 func (g *Graphite) serve(c *net.TCPConn) {

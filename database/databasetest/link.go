@@ -40,6 +40,8 @@ type Link struct {
 	listener net.Listener
 	faults   []Fault
 	struck   func()
+	marker   string // the address of a connection of Cut's own
+	marked   chan struct{}
 	conns    map[*net.TCPConn]bool
 	changed  chan struct{} // closed when conns changes
 	wg       sync.WaitGroup
@@ -97,6 +99,7 @@ func (l *Link) Down() {
 
 // Cut closes the clients' connections in order, as a server does with idle ones, and waits until they are gone.
 func (l *Link) Cut(ctx context.Context) {
+	l.catchUp(ctx)
 	for {
 		l.mu.Lock()
 		for c := range l.conns {
@@ -116,6 +119,24 @@ func (l *Link) Cut(ctx context.Context) {
 	}
 }
 
+// catchUp waits until all connections were accepted that clients have made so far: one of its own is accepted after them.
+func (l *Link) catchUp(ctx context.Context) {
+	l.mu.Lock()
+	c, err := net.Dial("tcp", l.address)
+	if err != nil {
+		l.mu.Unlock()
+		return
+	}
+	defer c.Close()
+	marked := make(chan struct{})
+	l.marker, l.marked = c.LocalAddr().String(), marked
+	l.mu.Unlock()
+	select {
+	case <-ctx.Done():
+	case <-marked:
+	}
+}
+
 func (l *Link) listen() error {
 	var config net.ListenConfig
 	listener, err := config.Listen(context.Background(), "tcp", l.address)
@@ -131,14 +152,16 @@ func (l *Link) listen() error {
 			if err != nil {
 				return
 			}
-			l.wg.Go(func() { l.serve(c.(*net.TCPConn)) })
+			client := c.(*net.TCPConn)
+			if fault, ok := l.begin(client); ok {
+				l.wg.Go(func() { l.serve(client, fault) })
+			}
 		}
 	})
 	return nil
 }
 
-func (l *Link) serve(client *net.TCPConn) {
-	fault := l.begin(client)
+func (l *Link) serve(client *net.TCPConn, fault Fault) {
 	defer l.end(client)
 	s, err := net.Dial("tcp", l.target)
 	if err != nil {
@@ -157,14 +180,22 @@ func (l *Link) serve(client *net.TCPConn) {
 	server.Close()
 }
 
-func (l *Link) begin(client *net.TCPConn) (fault Fault) {
-	l.track(client, true)
+// begin takes the fault of a new connection.
+func (l *Link) begin(client *net.TCPConn) (fault Fault, ok bool) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	if client.RemoteAddr().String() == l.marker {
+		l.marker = ""
+		close(l.marked)
+		l.mu.Unlock()
+		client.Close()
+		return fault, false
+	}
 	if len(l.faults) > 0 {
 		fault, l.faults = l.faults[0], l.faults[1:]
 	}
-	return fault
+	l.mu.Unlock()
+	l.track(client, true)
+	return fault, true
 }
 
 func (l *Link) end(client *net.TCPConn) {
