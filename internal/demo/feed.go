@@ -15,12 +15,11 @@ import (
 type feed struct {
 	listener net.Listener
 	prefix   string        // of every path: the cluster's name and a dot
-	ticked   chan struct{} // has a value after a connection that brought a newer tick
+	ticked   chan struct{} // has a value once a tick's figures of Slurm are there, or that its commands failed
 
 	mu     sync.Mutex
 	points map[string]point // by path, without the prefix
 	latest int64
-	lines  int
 	bad    error // the last line that was none
 }
 
@@ -29,7 +28,7 @@ type point struct {
 	at    int64 // Unix seconds
 }
 
-// listen starts a feed on the port of loopback, 0 for any.
+// listen starts a feed on a free port of loopback.
 func listen(cluster string) (*feed, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -56,16 +55,13 @@ func (f *feed) accept() {
 
 func (f *feed) read(c net.Conn) {
 	defer c.Close()
-	f.mu.Lock()
-	before := f.latest
-	f.mu.Unlock()
+	slurm := false
 	for lines := bufio.NewScanner(c); lines.Scan(); {
-		f.add(lines.Text())
+		if strings.HasPrefix(f.add(lines.Text()), "agent.command.") {
+			slurm = true
+		}
 	}
-	f.mu.Lock()
-	newer := f.latest > before
-	f.mu.Unlock()
-	if newer {
+	if slurm {
 		select {
 		case f.ticked <- struct{}{}:
 		default: // one is waiting already
@@ -73,21 +69,21 @@ func (f *feed) read(c net.Conn) {
 	}
 }
 
-// add takes a line of the feed.
-func (f *feed) add(line string) {
+// add takes a line of the feed and returns its path without the cluster.
+func (f *feed) add(line string) string {
 	path, p, err := parseLine(line)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.lines++
 	if err != nil {
 		f.bad = err
-		return
+		return ""
 	}
 	path = strings.TrimPrefix(path, f.prefix)
 	if p.at >= f.points[path].at {
 		f.points[path] = p
 	}
 	f.latest = max(f.latest, p.at)
+	return path
 }
 
 // parseLine reads a Graphite line:

@@ -64,20 +64,18 @@ func TestFeed(t *testing.T) {
 	f, err := listen("demo")
 	require.NoError(t, err)
 	defer f.close()
-	send(t, f, "demo.jobs.running 3 100\ndemo.jobs.pending 5 100\ndemo.nodes.idle 7 100\n")
+	send(t, f, "demo.jobs.running 3 100\ndemo.jobs.pending 5 100\ndemo.agent.command.queue.ok 1 100\n")
 	<-f.ticked
-	assert.Equal(t, load{at: 100, series: 3, values: map[string]float64{"jobs.running": 3, "jobs.pending": 5, "nodes.idle": 7}}, f.now(4))
+	assert.Equal(t, load{at: 100, series: 3, values: map[string]float64{"jobs.running": 3, "jobs.pending": 5, "agent.command.queue.ok": 1}}, f.now(4))
 
 	send(t, f, "demo.jobs.running 11 102\ndemo.jobs.running 13 98\nmore nonsense\n")
-	<-f.ticked
+	assert.Empty(t, f.ticked, "nothing of the commands")
 	l := f.now(4)
 	assert.Equal(t, int64(102), l.at)
-	assert.Equal(t, map[string]float64{"jobs.running": 11, "jobs.pending": 5, "nodes.idle": 7}, l.values, "an older value comes too late")
+	assert.Equal(t, map[string]float64{"jobs.running": 11, "jobs.pending": 5, "agent.command.queue.ok": 1}, l.values, "an older value comes too late")
 	assert.EqualError(t, l.bad, `graphite line: "more nonsense": want path, value and time`)
 
-	send(t, f, "demo.jobs.running 17 105\n")
+	send(t, f, "demo.agent.command.queue.ok 0 105\n")
 	<-f.ticked
-	assert.Equal(t, map[string]float64{"jobs.running": 17}, f.now(4).values, "what is no longer pushed is not shown")
-	send(t, f, "demo.jobs.total 19 105\n")
-	assert.Empty(t, f.ticked, "the same tick")
+	assert.Equal(t, map[string]float64{"jobs.running": 11, "agent.command.queue.ok": 0}, f.now(4).values, "what is no longer pushed is not shown")
 }

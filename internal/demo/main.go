@@ -14,8 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/clusterload/clusterload/internal/bed"
 	"github.com/clusterload/clusterload/internal/slurmbed"
 )
@@ -33,16 +31,13 @@ func main() {
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer cancel()
-	if err := d.run(ctx); err != nil {
+	giveBack := takeForeground(os.Stdin)
+	err = d.run(ctx)
+	giveBack()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
-}
-
-// isTerminal tells whether a table can be redrawn there.
-func isTerminal(f *os.File) bool {
-	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-	return err == nil
 }
 
 type demo struct {
