@@ -15,7 +15,7 @@ type Config struct {
 	Floor     int64         // bytes that must stay free on the disk, below which nothing is accepted: 256 MiB
 	MaxSeries int           // series of the last hours that are kept at once, more are refused: 1,000,000
 	MaxPoints int64         // points that one query may read and all together may hold: 20,000,000
-	MaxSlots  int           // slots of one series, beyond which a longer step is read: 50,000
+	MaxSlots  int           // slots of one series, beyond which a longer step is read: 100,000
 	Logger    *slog.Logger  // slog.Default()
 
 	now  func() time.Time
@@ -28,7 +28,7 @@ const (
 	defaultFloor     = 256 << 20
 	defaultMaxSeries = 1_000_000
 	defaultMaxPoints = 20_000_000
-	defaultMaxSlots  = 50_000
+	defaultMaxSlots  = 100_000
 )
 
 // complete returns c with the defaults filled in, or what is wrong with it.

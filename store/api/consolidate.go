@@ -45,7 +45,7 @@ func together(s *types.MetricData, n int) {
 	f := consolidation(s)
 	out := make([]float64, 0, len(s.Values)/n+1)
 	for band := range slices.Chunk(s.Values, n) {
-		out = append(out, f(band, s.XFilesFactor))
+		out = append(out, f(band, s.XFilesFactor, n))
 	}
 	s.Values = out
 	s.StepTime *= int64(n)
@@ -53,19 +53,19 @@ func together(s *types.MetricData, n int) {
 
 // consolidation returns what makes one value of several. Bands with a smaller part of known values than xFilesFactor are
 // unknown.
-func consolidation(s *types.MetricData) func([]float64, float32) float64 {
+func consolidation(s *types.MetricData) func(vs []float64, factor float32, whole int) float64 {
 	f, ok := consolidations.ConsolidationToFunc[s.ConsolidationFunc]
 	if !ok {
 		f = consolidations.AvgValue
 	}
-	return func(vs []float64, factor float32) float64 {
+	return func(vs []float64, factor float32, whole int) float64 {
 		known := 0
 		for _, v := range vs {
 			if !math.IsNaN(v) {
 				known++
 			}
 		}
-		if known == 0 || float32(known)/float32(len(vs)) < factor {
+		if known == 0 || float32(known)/float32(whole) < factor {
 			return math.NaN()
 		}
 		return f(vs)

@@ -180,6 +180,7 @@ func (c *call) areaBetween() ([]*types.MetricData, error) {
 	lower, upper := withDrawing(list[0], drawHidden, "1"), withDrawing(list[1], drawStacked, "areaBetween")
 	name := "areaBetween(" + upper.PathExpression + ")"
 	upper.Tags["areaBetween"] = "1"
+	delete(upper.Tags, drawHidden)
 	hidden := maps.Clone(upper.Tags)
 	hidden[drawHidden] = "1"
 	lower.Name, upper.Name, lower.Tags = name, name, hidden
@@ -202,6 +203,7 @@ func (c *call) threshold() ([]*types.MetricData, error) {
 		return nil, err
 	}
 	s := list[0].CopyLink()
+	s.Name = string(appendFloat(nil, value))
 	if label, ok := c.word(1, "label"); ok && label != "None" {
 		s.Name = label
 	}

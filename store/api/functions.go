@@ -52,10 +52,27 @@ var loadFunctions = sync.OnceFunc(func() {
 		delete(md.Functions, name)
 		delete(md.Descriptions, name)
 	}
-	for _, list := range [][]function{drawing} {
+	for _, m := range mendings {
+		description := md.Descriptions[m.name]
+		description.Name = m.name
+		f := m.around(md.Functions[m.name], description)
+		md.Functions[m.name] = f
+	}
+	md.Functions["timeStack"] = stack(md.Functions["timeStack"], md.Descriptions["timeStack"])
+	md.Functions["groupByTags"] = sorted(md.Functions["groupByTags"], md.Descriptions["groupByTags"])
+	for _, name := range []string{"asPercent", "pct"} {
+		description := md.Descriptions[name]
+		description.Name = name
+		md.Functions[name] = percent(md.Functions[name], description)
+	}
+	for _, list := range [][]function{drawing, own} {
 		for _, f := range list {
 			name := f.description.Name
 			f.description.Module = "graphite.render.functions"
+			if d, ok := md.Descriptions[name]; ok && f.description.Function == "" {
+				f.description = d // carbonapi's: the signature is the same
+				f.description.Name = name
+			}
 			md.Functions[name] = f
 			md.Descriptions[name] = f.description
 		}

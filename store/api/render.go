@@ -133,18 +133,18 @@ func (q *request) renderTimes(r *renderRequest) error {
 
 // evaluate evaluates the targets one by one. Each has its own series: functions may change them.
 func (q *request) evaluate(r *renderRequest) ([]*types.MetricData, error) {
-	eval, err := expr.NewEvaluator(nil, source{q.storage}, true)
+	eval, err := expr.NewEvaluator(nil, source{q.storage, float32(r.xFilesFactor)}, true)
 	if err != nil {
 		return nil, err
 	}
-	ctx := withStacks(q.ctx)
+	ctx := withRender(withStacks(q.ctx), q, r)
 	var list []*types.MetricData
 	for _, target := range r.targets {
 		target = q.fillTemplate(target)
 		if strings.TrimSpace(target) == "" {
 			continue
 		}
-		e, rest, err := parser.ParseExpr(target)
+		e, rest, err := parser.ParseExpr(strings.ReplaceAll(target, "[!", "[^"))
 		if err != nil || strings.TrimSpace(rest) != "" {
 			return nil, bad(parseError(target, rest, err))
 		}
@@ -162,7 +162,11 @@ func (q *request) evaluate(r *renderRequest) ([]*types.MetricData, error) {
 }
 
 func (q *request) evaluateOne(ctx context.Context, eval *expr.Evaluator, e parser.Expr, from, until int64) ([]*types.MetricData, error) {
-	list, err := expr.FetchAndEvalExp(ctx, eval, e, from, until, map[parser.MetricRequest][]*types.MetricData{})
+	values, err := eval.Fetch(ctx, []parser.Expr{e}, from, until, map[parser.MetricRequest][]*types.MetricData{})
+	var list []*types.MetricData
+	if err == nil {
+		list, err = eval.Eval(ctx, e, from, until, values)
+	}
 	if err == nil {
 		return list, nil
 	}

@@ -8,13 +8,15 @@ import (
 
 	"github.com/ansel1/merry"
 	"github.com/go-graphite/carbonapi/expr/types"
-	"github.com/go-graphite/carbonapi/pkg/parser"
 	zipper "github.com/go-graphite/carbonapi/zipper/types"
 	pb "github.com/go-graphite/protocol/carbonapi_v3_pb"
 )
 
 // A source gives carbonapi the series of a storage.
-type source struct{ storage Storage }
+type source struct {
+	storage Storage
+	factor  float32 // xFilesFactor of the request
+}
 
 // Render reads what several patterns name.
 func (s source) Render(ctx context.Context, r pb.MultiFetchRequest) ([]*types.MetricData, *zipper.Stats, merry.Error) {
@@ -40,7 +42,7 @@ func (s source) fetch(ctx context.Context, m *pb.FetchRequest, list []*types.Met
 	yield := func(path string, start, step int64, values []float64) bool {
 		list = append(list, &types.MetricData{
 			FetchResponse: pb.FetchResponse{
-				Name: path, PathExpression: m.PathExpression, ConsolidationFunc: "average",
+				Name: path, PathExpression: m.PathExpression, ConsolidationFunc: "average", XFilesFactor: s.factor,
 				StartTime: start, StopTime: start + step*int64(len(values)), StepTime: step, Values: values,
 				RequestStartTime: m.StartTime, RequestStopTime: m.StopTime,
 			},
@@ -72,15 +74,20 @@ func tagExpressions(target string) ([]string, bool) {
 	if !strings.HasPrefix(target, "seriesByTag(") {
 		return nil, false
 	}
-	e, rest, err := parser.ParseExpr(target)
-	if err != nil || rest != "" {
-		return nil, false
+	inner := strings.TrimSuffix(strings.TrimPrefix(target, "seriesByTag("), ")")
+	var args []string
+	for {
+		inner = strings.TrimLeft(inner, ", \t")
+		if inner == "" || inner[0] != '\'' && inner[0] != '"' {
+			return args, true
+		}
+		end := strings.IndexByte(inner[1:], inner[0])
+		if end < 0 {
+			return args, true
+		}
+		args = append(args, inner[1:end+1])
+		inner = inner[end+2:]
 	}
-	args := make([]string, 0, e.ArgsLen())
-	for _, a := range e.Args() {
-		args = append(args, a.StringValue())
-	}
-	return args, true
 }
 
 // withStatus keeps the status of an error for carbonapi, which would take one without for an answer in part.
