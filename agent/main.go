@@ -40,6 +40,9 @@ func Main(a *aggregator.Registry, d *database.Registry) int {
 	if err == nil {
 		return exitOK
 	}
+	if s := (*said)(nil); errors.As(err, &s) {
+		return s.code
+	}
 	fmt.Fprintf(os.Stderr, "clusterload: %v\n", err)
 	if f := (*failure)(nil); errors.As(err, &f) {
 		return exitFailed
@@ -95,6 +98,7 @@ func (p *program) command() *cobra.Command {
 	add("check", "Check the configuration, run each aggregator once and try each database", "  clusterload check --config clusterload.toml", p.check)
 	add("once", "Run each aggregator once and print what it adds as Graphite lines", "  clusterload once --config clusterload.toml --debug", p.once)
 	add("metrics", "Print every metric that the aggregators can add, as a Markdown table", "  clusterload metrics > metrics.md", p.metrics)
+	root.AddCommand(p.statusCommand(), p.topCommand(), p.queryCommand())
 	add("version", "Print the version", "", func() error { _, err := fmt.Fprintln(p.out, "clusterload", Version()); return err })
 	return root
 }
@@ -110,6 +114,8 @@ func Version() string {
 	}
 	return info.Main.Version
 }
+
+var errNoConfig = errors.New("no configuration")
 
 // load reads the configuration and applies the command line to it.
 func (p *program) load() (*config.Config, error) {
@@ -135,7 +141,7 @@ func (p *program) read() (*config.Config, error) {
 		return config.Load(DefaultConfig)
 	}
 	if _, err := exec.LookPath("squeue"); err != nil {
-		return nil, fmt.Errorf("no configuration and no Slurm: want --config FILE, or a file at %s, or squeue in PATH", DefaultConfig)
+		return nil, fmt.Errorf("%w and no Slurm: want --config FILE, or a file at %s, or squeue in PATH", errNoConfig, DefaultConfig)
 	}
 	host, err := os.Hostname()
 	if err != nil {

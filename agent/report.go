@@ -2,7 +2,6 @@ package agent
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -154,7 +153,7 @@ func (a *Agent) aggregatorReport(name string, now time.Time) *aggregatorReport {
 	every := a.configuration().Frequency
 	if w := a.watches.of(name); w != nil {
 		every = w.frequency
-		err, running := w.last(now)
+		running, err := w.last(now)
 		r.Running = running.Seconds()
 		if err != nil {
 			r.Error = err.Error()
@@ -266,6 +265,3 @@ func (r *report) problems(now time.Time) []string {
 func oneLine(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 }
-
-// errNotRunning is the error of a socket that nobody serves.
-var errNotRunning = errors.New("not running")

@@ -79,7 +79,7 @@ func TestSnapshot(t *testing.T) {
 
 func FuzzSnapshot(f *testing.F) {
 	f.Add("batch", "running", "gpu", 3.0, -1.5, 0.25)
-	f.Add("", "a.b", "\xff\x00", math.Inf(1), math.NaN(), -0.0)
+	f.Add("", "a.b", "\xff\x00", math.Inf(1), math.NaN(), -1e-300)
 	f.Fuzz(func(t *testing.T, a, b, c string, x, y, z float64) {
 		ms := []aggregator.Metric{
 			metric(testJobs, x, math.NaN(), a, b), metric(testJobs, y, math.NaN(), a, c), metric(testSent, z, y, b),

@@ -67,12 +67,12 @@ func (w *watched) Aggregate(ctx context.Context, b *aggregator.Batch) error {
 	return ended
 }
 
-// last returns the error of the last run, and for how long the one in progress has run, or 0.
-func (w *watched) last(now time.Time) (err error, running time.Duration) {
+// last returns for how long the run in progress has run, or 0, and the error of the last one.
+func (w *watched) last(now time.Time) (running time.Duration, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.began.IsZero() {
 		running = now.Sub(w.began)
 	}
-	return w.err, running
+	return running, w.err
 }
