@@ -89,51 +89,44 @@ func (f factories) task(c *config.Config, t config.Table) (aggregator.Task, erro
 	if t.Name == selfName {
 		return aggregator.Task{}, t.Errorf("the name is the agent's own: choose another and set type")
 	}
-	make, err := f.aggregators.Get(t.Type)
+	factory, err := f.aggregators.Get(t.Type)
 	if err != nil {
 		return aggregator.Task{}, t.Errorf("%w", err)
 	}
-	var decoded bool
-	a, err := make(aggregator.Options{
-		Name: t.Name,
-		Decode: func(v any) error {
-			decoded = true
-			return t.Decode(v)
-		},
-		Frequency: t.Frequency,
-		Folder:    filepath.Join(c.Folder, "aggregator", t.Name),
-		Log:       f.log.With("aggregator", t.Name),
+	a, err := assemble(t, func(decode func(any) error) (aggregator.Aggregator, error) {
+		return factory(aggregator.Options{
+			Name: t.Name, Decode: decode, Frequency: t.Frequency,
+			Folder: filepath.Join(c.Folder, "aggregator", t.Name), Log: f.log.With("aggregator", t.Name),
+		})
 	})
-	if err == nil && !decoded {
-		err = t.Decode(new(struct{})) // one without settings still refuses unknown keys
-	}
-	if err != nil {
-		return aggregator.Task{}, t.Errorf("%w", err)
-	}
-	return aggregator.Task{Name: t.Name, Aggregator: a, Frequency: t.Frequency, Deadline: t.Deadline}, nil
+	return aggregator.Task{Name: t.Name, Aggregator: a, Frequency: t.Frequency, Deadline: t.Deadline}, err
 }
 
 func (f factories) client(c *config.Config, t config.Table) (database.Client, error) {
-	make, err := f.databases.Get(t.Type)
+	factory, err := f.databases.Get(t.Type)
 	if err != nil {
 		return nil, t.Errorf("%w", err)
 	}
-	var decoded bool
-	client, err := make(database.Options{
-		Name: t.Name,
-		Decode: func(v any) error {
-			decoded = true
-			return t.Decode(v)
-		},
-		Frequency: c.Frequency,
-		Folder:    filepath.Join(c.Folder, "database", t.Name),
-		Log:       f.log.With("database", t.Name),
+	return assemble(t, func(decode func(any) error) (database.Client, error) {
+		return factory(database.Options{
+			Name: t.Name, Decode: decode, Frequency: c.Frequency,
+			Folder: filepath.Join(c.Folder, "database", t.Name), Log: f.log.With("database", t.Name),
+		})
+	})
+}
+
+// assemble makes a plugin from its table. One that has no settings, and so decodes none, still refuses unknown keys.
+func assemble[T any](t config.Table, factory func(decode func(any) error) (T, error)) (T, error) {
+	decoded := false
+	plugin, err := factory(func(v any) error {
+		decoded = true
+		return t.Decode(v)
 	})
 	if err == nil && !decoded {
 		err = t.Decode(new(struct{}))
 	}
 	if err != nil {
-		return nil, t.Errorf("%w", err)
+		err = t.Errorf("%w", err)
 	}
-	return client, nil
+	return plugin, err
 }
