@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -171,10 +172,11 @@ func (l *Link) serve(client *net.TCPConn, fault Fault) {
 	server := s.(*net.TCPConn)
 	l.track(server, true)
 	defer l.track(server, false)
+	var ended atomic.Bool               // the client has, and the server knows
 	_ = client.SetReadBuffer(128 << 10) // so that a stall is felt soon; twice a segment of loopback, or the kernel waits
 	var answers sync.WaitGroup
-	answers.Go(func() { l.answer(client, server, fault) })
-	l.pass(client, server, fault)
+	answers.Go(func() { l.answer(client, server, fault, &ended) })
+	l.pass(client, server, fault, &ended)
 	answers.Wait()
 	client.Close()
 	server.Close()
@@ -219,7 +221,7 @@ func (l *Link) track(c *net.TCPConn, open bool) {
 }
 
 // pass copies what the client sends until a fault strikes or the client ends.
-func (l *Link) pass(client, server *net.TCPConn, fault Fault) {
+func (l *Link) pass(client, server *net.TCPConn, fault Fault, ended *atomic.Bool) {
 	b := make([]byte, 2<<10)
 	for passed := 0; ; {
 		room := len(b)
@@ -241,6 +243,7 @@ func (l *Link) pass(client, server *net.TCPConn, fault Fault) {
 			}
 		}
 		if err == io.EOF {
+			ended.Store(true)
 			_ = server.CloseWrite()
 			return
 		}
@@ -276,8 +279,9 @@ func (l *Link) strike(client, server *net.TCPConn, fault Fault) {
 	}
 }
 
-// answer copies what the server says until it ends.
-func (l *Link) answer(client, server *net.TCPConn, fault Fault) {
+// answer copies what the server says until it ends. Where it ends before the client, what the client still sends is thrown
+// away unread, as it would be without the link.
+func (l *Link) answer(client, server *net.TCPConn, fault Fault, ended *atomic.Bool) {
 	b := make([]byte, 2<<10)
 	for passed := 0; ; {
 		room := len(b)
@@ -296,7 +300,11 @@ func (l *Link) answer(client, server *net.TCPConn, fault Fault) {
 			}
 		}
 		if err == io.EOF {
-			_ = client.CloseWrite()
+			if ended.Load() {
+				_ = client.CloseWrite()
+			} else {
+				_ = client.Close()
+			}
 			return
 		}
 		if err != nil {

@@ -38,11 +38,21 @@ func open(t testing.TB, text string) database.Client {
 // opener makes clients with some settings beside the address.
 func opener(settings string) func(t testing.TB, address string, timeout time.Duration) database.Client {
 	return func(t testing.TB, address string, timeout time.Duration) database.Client {
-		host, port, err := net.SplitHostPort(address)
-		require.NoError(t, err)
-		return open(t, fmt.Sprintf("address = %q\nport = %s\ntimeout = %q\n%s", host, port, timeout, settings))
+		host, port := split(t, address)
+		return open(t, fmt.Sprintf("address = %q\nport = %d\ntimeout = %q\n%s", host, port, timeout, settings))
 	}
 }
+
+func split(t testing.TB, address string) (host string, port int) {
+	host, text, err := net.SplitHostPort(address)
+	require.NoError(t, err)
+	port, err = strconv.Atoi(text)
+	require.NoError(t, err)
+	return host, port
+}
+
+// patient is a timeout that no test waits for.
+const patient = 20 * time.Second
 
 // spellPath is the rule for path elements, written another way than in package wire.
 func spellPath(label string) string {
