@@ -32,7 +32,7 @@ func drawn(name, signature, help string, do func(c *call) ([]*types.MetricData, 
 	}}
 }
 
-var drawing = []function{
+var styling = []function{
 	drawn("color", "(seriesList, theColor)", "Draws the series in a color: a name, or hexadecimal digits.",
 		func(c *call) ([]*types.MetricData, error) { return c.draw(drawColor, "", "", "") },
 		seriesParam, types.FunctionParam{Name: "theColor", Required: true, Type: types.String}),

@@ -65,7 +65,7 @@ var loadFunctions = sync.OnceFunc(func() {
 		description.Name = name
 		md.Functions[name] = percent(md.Functions[name], description)
 	}
-	for _, list := range [][]function{drawing, own} {
+	for _, list := range [][]function{styling, own} {
 		for _, f := range list {
 			name := f.description.Name
 			f.description.Module = "graphite.render.functions"
