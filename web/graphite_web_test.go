@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -41,9 +42,11 @@ func TestOverGraphite(t *testing.T) {
 
 	// Carbon writes behind: the last of the points has to be there, of the series that is written last too.
 	last := h.paths()[len(h.paths())-1]
-	require.NoError(t, bed.WaitFor(t.Context(), "carbon to have written "+last, func() (bool, error) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	require.NoError(t, bed.WaitFor(ctx, "carbon to have written "+last, func() (bool, error) {
 		for _, path := range []string{last, "hpc1.jobs.running", "hpc1.agent.series", "hpc1.partition.main.jobs.running"} {
-			all, err := g.Render(t.Context(), path, time.Unix(end-10, 0), time.Unix(end, 0))
+			all, err := g.Render(ctx, path, time.Unix(end-10, 0), time.Unix(end, 0))
 			if err != nil || len(all) != 1 || len(all[0].Values()) == 0 {
 				return false, err
 			}
