@@ -114,8 +114,8 @@ func TestDemo(t *testing.T) {
 func TestDemoTable(t *testing.T) {
 	cmd, printed := startDemo(t, "-every", "1s", "-plain=false", "-ticks", "3")
 	require.NoError(t, cmd.Wait(), printed)
-	assert.Equal(t, 3, strings.Count(printed.String(), "PARTITION    RUNNING"))
-	assert.Regexp(t, `(?m)^  cluster +\d+ +\d+ +\d+/232 `, printed.String())
+	assert.Equal(t, 3, strings.Count(printed.String(), "PARTITION▾"))
+	assert.Regexp(t, `(?m)^cluster +\d+ +\d+ .* \d+/232 `, printed.String())
 }
 
 func TestDemoIsKilled(t *testing.T) {

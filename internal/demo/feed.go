@@ -8,6 +8,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
+
+	"github.com/clusterload/clusterload/internal/terminal/loadview"
 )
 
 // A feed is the database of the demo: it takes Graphite lines over TCP and knows the last value of each series. It closes
@@ -128,24 +131,11 @@ func (f *feed) now(age int64) load {
 	return l
 }
 
-// get returns the value of a path, and whether there is one.
-func (l load) get(path ...string) (float64, bool) {
-	v, ok := l.values[strings.Join(path, ".")]
-	return v, ok
-}
-
-// below returns, for every path prefix.NAME.suffix, NAME and its value; NAME has no dots.
-func (l load) below(prefix, suffix string) map[string]float64 {
-	found := map[string]float64{}
-	for path, v := range l.values {
-		rest, ok := strings.CutPrefix(path, prefix+".")
-		if !ok {
-			continue
-		}
-		name, ok := strings.CutSuffix(rest, suffix)
-		if ok && name != "" && !strings.Contains(name, ".") {
-			found[name] = v
-		}
+// view is the load as the terminal shows it.
+func (l load) view() *loadview.Load {
+	v := loadview.New(time.Unix(l.at, 0))
+	for path, value := range l.values {
+		v.Set(path, value)
 	}
-	return found
+	return v
 }

@@ -11,11 +11,14 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/clusterload/clusterload/internal/bed"
 	"github.com/clusterload/clusterload/internal/slurmbed"
+	"github.com/clusterload/clusterload/internal/terminal"
+	"github.com/clusterload/clusterload/internal/terminal/loadview"
 )
 
 func main() {
@@ -27,7 +30,7 @@ func main() {
 	flag.StringVar(&d.agent, "agent", filepath.Join(filepath.Dir(beside), "clusterload"), "the agent `program`")
 	flag.DurationVar(&d.every, "every", 2*time.Second, "time from one tick to the next")
 	flag.IntVar(&d.ticks, "ticks", 0, "end after this many ticks; 0: at Ctrl-C")
-	flag.BoolVar(&d.plain, "plain", !isTerminal(os.Stdout), "a line for each tick instead of a table")
+	flag.BoolVar(&d.plain, "plain", !terminal.Is(os.Stdout), "a line for each tick instead of a table")
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer cancel()
@@ -157,12 +160,23 @@ func (d *demo) show(ctx context.Context) error {
 // draw shows a load, and the last thing that happened in the stream of jobs.
 func (d *demo) draw(l load, event string) {
 	if d.plain {
-		fmt.Fprintln(d.out, l.line())
+		fmt.Fprintln(d.out, l.view().Line())
 		return
 	}
 	const homeAndClear = "\x1b[H\x1b[2J"
-	fmt.Fprintf(d.out, "%sclusterload demo  %s  a real Slurm on this machine, every %s  (Ctrl-C ends)\n\n%s\n  %s\n  SLURM_CONF=%s squeue\n",
-		homeAndClear, time.Unix(l.at, 0).Format(time.TimeOnly), d.every, l.table(), cut(event, 76), d.cluster.Conf())
+	fmt.Fprint(d.out, homeAndClear+strings.Join(d.lines(l, event), "\n")+"\n")
+}
+
+// lines are the load as top shows it, and what the demo has to say below.
+func (d *demo) lines(l load, event string) []string {
+	columns, rows := terminal.Size(os.Stdout)
+	more := []string{"", terminal.Cut(event, columns-1), "SLURM_CONF=" + d.cluster.Conf() + " squeue"}
+	if l.bad != nil {
+		more = append(more, "BAD LINE  "+l.bad.Error())
+	}
+	view := loadview.View{Columns: columns, Rows: rows - len(more) - 1, Paint: terminal.Painter(terminal.Colours(os.Stdout)),
+		Head: fmt.Sprintf("clusterload demo  a real Slurm on this machine, every %s  (Ctrl-C ends)", d.every)}
+	return append(view.Lines(l.view()), more...)
 }
 
 // stop ends the agent in order, and the cluster at once.

@@ -8,12 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// isTerminal tells whether a table can be redrawn there.
-func isTerminal(f *os.File) bool {
-	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-	return err == nil
-}
-
 // takeForeground makes this program a process group of its own and the terminal's foreground one, where it is part of that
 // already, so that Ctrl-C reaches it alone and not make, which would call the demo's end an error. The returned function
 // gives the terminal back.
