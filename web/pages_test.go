@@ -374,7 +374,7 @@ func TestKeyboard(t *testing.T) {
 	p.until(`document.querySelector('[data-panel=targets] .wrong').textContent.includes('unknown function')`)
 }
 
-// TestZoom draws a range with the mouse, and goes back to now.
+// TestZoom points at a time, draws a range with the mouse, and goes back to now.
 func TestZoom(t *testing.T) {
 	f := &fake{history: newHistory(small("hpc1")), now: time.Now}
 	site := serve(t, f)
@@ -386,6 +386,7 @@ func TestZoom(t *testing.T) {
 		p.call("Input.dispatchMouseEvent", map[string]any{"type": kind, "x": box.X + box.Width*ratio, "y": box.Y + box.Height/2, "button": "left", "buttons": 1, "clickCount": 1}, nil)
 	}
 	mouse("mouseMoved", 0.25)
+	p.until(`document.querySelectorAll('.plot[data-at]:not([data-at=""])').length > 1`) // one time in all charts
 	mouse("mousePressed", 0.25)
 	mouse("mouseMoved", 0.5)
 	mouse("mouseMoved", 0.75)
