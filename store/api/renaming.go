@@ -92,15 +92,7 @@ func (c *call) or(n int, name, fallback string) string {
 // isTrue tells whether an argument is given and true.
 func (c *call) isTrue(n int, name string) bool { return strings.EqualFold(c.or(n, name, ""), "true") }
 
-// general spells a number as %g of C does, with six digits.
-func general(s string) string {
-	v, err := strconv.ParseFloat(s, 64)
-	if err != nil {
-		return s
-	}
-	return formatGeneral(v)
-}
-
+// formatGeneral spells a number as %g of C does, with six digits.
 func formatGeneral(v float64) string {
 	s := strconv.FormatFloat(v, 'g', 6, 64)
 	if i := strings.IndexByte(s, 'e'); i >= 0 {

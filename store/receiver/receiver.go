@@ -148,6 +148,9 @@ func (r *Receiver) serve(conn net.Conn) {
 		r.mu.Unlock()
 		<-r.slots
 	}()
+	// Until all is kept, the end of the connection is a reset, and so it is when this process is killed: the kernel would end
+	// it well where everything was read, be it kept or not.
+	linger(conn, 0)
 	s := &session{receiver: r, conn: conn, batch: r.config.NewBatch()}
 	var err error
 	if r.protocol == Pickle {
@@ -155,16 +158,16 @@ func (r *Receiver) serve(conn net.Conn) {
 	} else {
 		err = s.lines()
 	}
-	if err = s.finish(err); err != nil {
-		reset(conn)
+	if err = s.finish(err); err == nil {
+		linger(conn, -1)
 	}
 	_ = conn.Close()
 }
 
-// reset makes the following Close tell the sender that not all was kept.
-func reset(conn net.Conn) {
+// linger says how a connection ends: with a reset (0), or with the end of stream (-1).
+func linger(conn net.Conn, seconds int) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0)
+		_ = tcp.SetLinger(seconds)
 	}
 }
 
@@ -187,7 +190,6 @@ func (r *Receiver) Close() error {
 	case <-ctx.Done():
 		r.mu.Lock()
 		for conn := range r.conns {
-			reset(conn)
 			_ = conn.Close()
 		}
 		r.mu.Unlock()
@@ -211,8 +213,7 @@ type session struct {
 	receiver *Receiver
 	conn     net.Conn
 	batch    Batch
-	retry    error // nothing can be kept now
-	dirty    bool  // something was committed and not forced to the disk yet
+	dirty    bool // something was committed and not forced to the disk yet
 }
 
 // errEnding ends a session because the receiver is closed.
