@@ -30,20 +30,17 @@ func newAxis(low, high float64, rows int) *axis {
 	const rowsApart = 3
 	step := roundStep(high/float64(max(1, (rows-1)/rowsApart)) - low/float64(max(1, (rows-1)/rowsApart)))
 	a := &axis{low: math.Floor(low/step) * step, high: math.Ceil(high/step) * step, labels: make([]string, rows)}
-	if !isFinite(a.low) || !isFinite(a.high) || !(a.high > a.low) || !isFinite(a.high-a.low) {
-		a.low, a.high = low, high // numbers at the end of what a float64 holds
-		if !isFinite(high - low) {
-			a.low, a.high = low/2, high/2
-		}
-		step = (a.high - a.low) / 2
+	if !(a.high > a.low) || !isFinite(a.low) || !isFinite(a.high) { // numbers at the end of what a float64 holds
+		a.low, a.high = low, high
+		step = high/2 - low/2
 	}
 	for n := 0; n <= rows; n++ {
 		v := a.low + float64(n)*step
-		if v > a.high+step/2 {
+		if !isFinite(v) || v > a.high+step/2 {
 			break
 		}
-		row := int(math.Round((a.high - v) / (a.high - a.low) * float64(rows-1)))
-		if row < 0 || row >= rows || a.labels[row] != "" {
+		row := a.place(v, rows)
+		if a.labels[row] != "" {
 			continue
 		}
 		if math.Abs(v) < step/1e6 {
@@ -53,6 +50,12 @@ func newAxis(low, high float64, rows int) *axis {
 		a.width = max(a.width, terminal.Width(a.labels[row]))
 	}
 	return a
+}
+
+// place returns in which of n rows, from above, a value stands.
+func (a *axis) place(v float64, n int) int {
+	share := (a.high/2 - v/2) / (a.high/2 - a.low/2) // halves: the whole may be beyond all numbers
+	return max(0, min(int(math.Round(share*float64(n-1))), n-1))
 }
 
 // roundStep returns the least of 1, 2, 2.5 and 5 times a power of ten that is not below s.
@@ -104,6 +107,9 @@ func Number(v float64) string {
 	if !isFinite(v) {
 		return "-"
 	}
+	if v == 0 {
+		return "0" // and no -0
+	}
 	for _, p := range prefixes {
 		if math.Abs(v) >= 10*p.size && math.Abs(v) < 1e19 {
 			return trim(strconv.FormatFloat(v/p.size, 'f', 1, 64)) + p.text
@@ -128,7 +134,7 @@ const labelRoom = 12
 // times draws the axis of the times: its line with ticks, and the labels below.
 func times(o Options, columns int) (ticks, labels string) {
 	length := o.Until - o.From
-	step := timeSteps[len(timeSteps)-1]
+	step := max(timeSteps[len(timeSteps)-1], length/int64(max(1, columns/labelRoom))+1)
 	for _, s := range timeSteps {
 		if length/s <= int64(columns/labelRoom) {
 			step = s

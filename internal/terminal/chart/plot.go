@@ -40,7 +40,7 @@ func (p *plot) series(i int, s Series, o Options, a *axis) {
 			continue
 		}
 		x := int(math.Round(float64(point.Time-o.From) / float64(o.Until-o.From) * float64(width-1)))
-		y := int(math.Round((a.high - point.Value) / (a.high - a.low) * float64(height-1)))
+		y := a.place(point.Value, height)
 		if joined {
 			p.draw(i, lastX, lastY, x, y)
 		} else {
