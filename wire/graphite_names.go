@@ -118,6 +118,7 @@ func (g *Graphite) namesOf(placeholder string, s style) *names {
 type names struct {
 	style  style
 	known  map[string]*name // by original
+	any    bool             // some are known
 	filter [4]uint64        // a bit for the shape of each that is known
 }
 
@@ -142,6 +143,9 @@ func shape(v string) uint8 {
 
 // mayKnow tells whether v may be known. False is sure.
 func (n *names) mayKnow(v string) bool {
+	if !n.any {
+		return false
+	}
 	h := shape(v)
 	return n.filter[h>>6]&(1<<(h&63)) != 0
 }
@@ -195,6 +199,7 @@ func (n *names) add(original, spelled string) *name {
 
 func (n *names) keep(k *name) {
 	n.known[k.original] = k
+	n.any = true
 	h := shape(k.original)
 	n.filter[h>>6] |= 1 << (h & 63)
 }
@@ -239,7 +244,7 @@ func (n *names) forget() {
 		return
 	}
 	known := n.known
-	n.known, n.filter = map[string]*name{}, [4]uint64{}
+	n.known, n.any, n.filter = map[string]*name{}, false, [4]uint64{}
 	for _, k := range known {
 		if len(k.group.members) > 1 {
 			n.keep(k)

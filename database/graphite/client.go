@@ -22,7 +22,8 @@ const chunk = 256 << 10
 //
 //   - close: it ends its side of the connection and waits for the peer to end the other. Carbon, go-carbon, relays and
 //     VictoriaMetrics do so when they have read everything, and the kernel of a peer that throws unread bytes away sends
-//     a reset instead of an orderly end. The next Send connects again.
+//     a reset instead of an orderly end. The next Send connects again. Of a relay that keeps a queue of its own, it proves
+//     that the relay has it, no more.
 //   - drain: it believes the peer's kernel, and keeps the connection.
 //   - auto: as close, but a peer that has never once answered so, twice in a row, though it took everything, is taken for
 //     one that never will, and is believed as in drain until the program ends. One that has answered is held to it.
@@ -37,7 +38,6 @@ type Client struct {
 
 	drains   bool // Confirm believes the kernel
 	closes   bool // the peer has once answered a half-close
-	notifies bool // and with TLS's notice
 	unclosed int  // half-closes in a row that had no answer
 }
 
@@ -166,13 +166,8 @@ func (c *Client) answered() error {
 	switch {
 	case len(said) > 0:
 		return c.link.broken()
-	case errors.Is(err, io.ErrUnexpectedEOF) && !c.notifies:
-		// Some TLS servers close without their notice. The kernel's own orderly end is proof enough, unless this server
-		// has shown that it knows better: then it was killed.
-	case err != io.EOF:
+	case err != io.EOF: // with TLS too: its notice of the end is not asked for, since many servers do without
 		return fmt.Errorf("thrown away unread by the peer: %w", err)
-	default:
-		c.notifies = c.config.TLS != nil
 	}
 	c.closes = true
 	return nil
@@ -182,7 +177,8 @@ func (c *Client) answered() error {
 func (c *Client) unanswered(patience time.Duration) error {
 	c.unclosed++
 	if c.config.Acknowledge != acknowledgeAuto || c.closes || c.unclosed < 2 || c.link.broken() != nil {
-		return fmt.Errorf("%w, or does not close: %w, %s after everything was sent", errStalled, errUnanswered, patience)
+		return fmt.Errorf("not confirmed: %w %s after everything was sent: it does not read, or it never closes (then see acknowledge)",
+			errUnanswered, patience)
 	}
 	c.drains = true
 	c.log.Warn("the Graphite server does not close connections that it has read to their end, so that what it takes cannot be confirmed; "+

@@ -89,12 +89,14 @@ func (c *Config) complete() error {
 }
 
 func (c *Config) completeAddress() error {
-	c.Address = strings.TrimSuffix(strings.TrimPrefix(c.Address, "["), "]")
+	if strings.HasPrefix(c.Address, "[") && strings.HasSuffix(c.Address, "]") {
+		c.Address = c.Address[1 : len(c.Address)-1]
+	}
 	if c.Address == "" {
 		return fmt.Errorf(`address is missing: want a host name or an IP address, as in address = "127.0.0.1"`)
 	}
 	if _, err := netip.ParseAddr(c.Address); err != nil {
-		if host, port, err := net.SplitHostPort(c.Address); err == nil {
+		if host, port, err := net.SplitHostPort(c.Address); err == nil && isNumber(port) {
 			return fmt.Errorf("address: %q: want the host alone, as in address = %q and port = %s", c.Address, host, port)
 		}
 		if strings.ContainsAny(c.Address, ":/ \t\r\n[]") {
@@ -142,4 +144,9 @@ func (c *Config) speller() *wire.Graphite {
 		Tagged:   c.Style == "tags",
 		Counters: map[string]wire.Counters{"rate": wire.Rate, "raw": wire.Raw, "both": wire.Both}[c.Counters],
 	})
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 16)
+	return err == nil
 }

@@ -33,7 +33,7 @@ var (
 	errClosed  = errors.New("closed by the peer")
 	errStalled = errors.New("the peer stopped reading")
 
-	errUnanswered = errors.New("no end of its side of the connection")
+	errUnanswered = errors.New("the peer has not closed the connection")
 )
 
 // dial connects and, with TLS, shakes hands, all within the timeout.
@@ -68,7 +68,7 @@ func (l *link) encrypt(ctx context.Context, c *Config) error {
 	}
 	t := tls.Client(l.tcp, config)
 	if err := t.HandshakeContext(ctx); err != nil {
-		return fmt.Errorf("tls: %w", err)
+		return fmt.Errorf("encrypt: %w", err)
 	}
 	l.conn = t
 	return nil

@@ -18,7 +18,7 @@ type Config struct {
 	Stream string `toml:"stream"` // "stdout" or "stderr"
 }
 
-// A Client writes to a stream. A write that blocks, because nobody reads the pipe, blocks Send.
+// A Client writes to a stream. Of a counter it writes the total and, as Graphite gets it, the rate. A write that blocks, because nobody reads the pipe, blocks Send.
 type Client struct {
 	stream  string
 	w       io.Writer
