@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -23,6 +24,25 @@ type fake struct {
 	broken  atomic.Bool  // answers 503 to everything, as a proxy does whose database has stopped
 	renders atomic.Int64 // requests to /render so far
 	points  atomic.Int64 // points that they were answered with
+
+	once  sync.Once
+	index []entry
+}
+
+// An entry is a path of the history with its elements.
+type entry struct {
+	path     string
+	elements []string
+}
+
+// entries are the paths, sorted.
+func (f *fake) entries() []entry {
+	f.once.Do(func() {
+		for _, p := range f.history.paths() {
+			f.index = append(f.index, entry{p, strings.Split(p, ".")})
+		}
+	})
+	return f.index
 }
 
 // serve serves the pages and the fake behind them for the length of a test.
@@ -66,17 +86,31 @@ func answer(w http.ResponseWriter, v any) {
 }
 
 // match tells whether a path matches a pattern of as many elements, each a glob with braces.
-func match(pattern, name string) bool {
-	ps, ns := strings.Split(pattern, "."), strings.Split(name, ".")
-	if len(ps) != len(ns) {
-		return false
+func match(pattern, name string) bool { return matcher(pattern)(strings.Split(name, ".")) }
+
+// matcher returns a check of a path's elements against a pattern.
+func matcher(pattern string) func(elements []string) bool {
+	var choices [][]string
+	for p := range strings.SplitSeq(pattern, ".") {
+		choices = append(choices, braces(p))
 	}
-	for i, p := range ps {
-		if !slices.ContainsFunc(braces(p), func(p string) bool { ok, _ := path.Match(p, ns[i]); return ok }) {
+	return func(elements []string) bool {
+		if len(elements) != len(choices) {
 			return false
 		}
+		for i, globs := range choices {
+			if !slices.ContainsFunc(globs, func(glob string) bool {
+				if glob == "*" || glob == elements[i] {
+					return true
+				}
+				ok, _ := path.Match(glob, elements[i])
+				return ok
+			}) {
+				return false
+			}
+		}
+		return true
 	}
-	return true
 }
 
 // braces turns a{b,c}d into abd and acd.
@@ -219,9 +253,10 @@ func (f *fake) matching(pattern string) []string {
 		return nil
 	}
 	var found []string
-	for _, p := range f.history.paths() {
-		if match(pattern, p) {
-			found = append(found, p)
+	matches := matcher(pattern)
+	for _, e := range f.entries() {
+		if matches(e.elements) {
+			found = append(found, e.path)
 		}
 	}
 	return found
@@ -253,19 +288,17 @@ func (s *fakeSeries) consolidate(most int) {
 func (f *fake) branches(query string) (names []string, leaf, branch map[string]bool) {
 	depth := strings.Count(query, ".") + 1
 	leaf, branch = map[string]bool{}, map[string]bool{}
-	for _, p := range f.history.paths() {
-		elements := strings.Split(p, ".")
-		if len(elements) < depth {
+	matches := matcher(query)
+	for _, e := range f.entries() {
+		if len(e.elements) < depth || !matches(e.elements[:depth]) {
 			continue
 		}
-		head := strings.Join(elements[:depth], ".")
-		if leaf[head] || branch[head] || match(query, head) {
-			if !leaf[head] && !branch[head] {
-				names = append(names, head)
-			}
-			leaf[head] = leaf[head] || len(elements) == depth
-			branch[head] = branch[head] || len(elements) > depth
+		head := strings.Join(e.elements[:depth], ".")
+		if !leaf[head] && !branch[head] {
+			names = append(names, head)
 		}
+		leaf[head] = leaf[head] || len(e.elements) == depth
+		branch[head] = branch[head] || len(e.elements) > depth
 	}
 	return names, leaf, branch
 }

@@ -46,7 +46,7 @@ func TestEveryPage(t *testing.T) {
 		p := b.tab(t, s)
 		for _, cluster := range []string{"hpc1", "lab", "viz"} {
 			for name, path := range everyPage {
-				if cluster != "hpc1" && s.width == 1024 {
+				if cluster != "hpc1" && (s.width == 1024 || name == "explore" || name == "hosts" && cluster == "lab") {
 					continue
 				}
 				what := fmt.Sprintf("%s of %s at %d", name, cluster, s.width)
@@ -68,7 +68,7 @@ func TestEveryPage(t *testing.T) {
 		for _, asked := range p.asked {
 			assert.True(t, asked == "about:blank" || strings.HasPrefix(asked, site.URL) || strings.HasPrefix(asked, "data:"), asked)
 		}
-		assert.Greater(t, len(p.asked), 100)
+		assert.Greater(t, len(p.asked), 60)
 		p.mu.Unlock()
 	}
 }
@@ -238,7 +238,9 @@ func TestSilentAgent(t *testing.T) {
 	gone := small("gone")
 	last := (now - 7000) / 10 * 10
 	gone.gone = func(t int64) bool { return t > last }
-	f := &fake{history: newHistory(gone, small("late")), now: time.Now}
+	away := small("away")
+	away.gone = func(t int64) bool { return t > last-900 }
+	f := &fake{history: newHistory(gone, away, small("late")), now: time.Now}
 	f.history.series["late.agent.queue.backup.oldest_seconds"] = func(int64) float64 { return 4000 }
 	f.history.series["late.agent.database.backup.ok"] = func(t int64) float64 {
 		if t > now/10*10-900 {
@@ -250,6 +252,9 @@ func TestSilentAgent(t *testing.T) {
 	p := newBrowser(t).tab(t, desk)
 	p.open(site.URL + "/?cluster=gone")
 	assert.Equal(t, "!The agent of gone has sent nothing since "+time.Unix(last, 0).UTC().Format("15:04")+".", p.text("#status p"))
+	// Another silent cluster in the same tab has a time of its own.
+	p.eval(`(() => { const e = document.querySelector('select[name=cluster]'); e.value = 'away'; e.dispatchEvent(new Event('change')); })()`, nil)
+	p.until(`document.getElementById('status').textContent === '!The agent of away has sent nothing since ` + time.Unix(last-900, 0).UTC().Format("15:04") + `.'`)
 	p.open(site.URL + "/agent?cluster=gone")
 	assert.Equal(t, "silent", p.text("[data-panel=commands] tr[data-name=queue] .state"))
 	p.open(site.URL + "/agent?cluster=late")

@@ -54,7 +54,8 @@ export class Health {
   async faults(data, cluster, signal) {
     const found = [];
     const seen = new Set();
-    const note = async (key, level, path, wanted, text) => {
+    const note = async (fault, level, path, wanted, text) => {
+      const key = `${fault} ${path} ${data.range.until}`; // of this cluster, and of the end that is looked at
       seen.add(key);
       const t = await this.since(key, path, data.end, wanted, signal);
       found.push({ level, text: text(t === null ? 'for longer than 30 days' : `since ${clock(t, data.end)}`) });
