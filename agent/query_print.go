@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"strconv"
 	"time"
 
@@ -20,6 +21,11 @@ func (p *program) printSeries(series []chart.Series, o queryOptions) error {
 	case formatJSON:
 		return seriesJSON(p.out, series)
 	case formatCSV:
+		if f, ok := p.out.(*os.File); ok && terminal.Is(f) {
+			for i := range series {
+				series[i].Name = terminal.Plain(series[i].Name)
+			}
+		}
 		return seriesCSV(p.out, series)
 	case formatTable:
 		_, err := io.WriteString(p.out, seriesTable(series).text(paint))
