@@ -39,7 +39,7 @@ const (
 	blockRange  = 2 * time.Hour
 	maxBlock    = 27 * blockRange
 	walSegment  = 16 << 20
-	blockFile   = 64 << 20
+	blockFile   = 32 << 20
 	headStripes = 1 << 12
 )
 
