@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -62,18 +62,23 @@ func (s *embeddedSite) grows(path string, n int) {
 	require.Eventually(s.t, func() bool { return len(s.times(path)) >= before+n }, time.Minute, 50*time.Millisecond, s.log())
 }
 
-// store returns the process id of the store whose parent is pid.
+// storeOf returns the process id of the store whose parent is pid.
 func storeOf(t *testing.T, pid int) int {
-	out, err := exec.Command("ps", "-o", "pid=,comm=", "--ppid", fmt.Sprint(pid)).Output()
+	children, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	require.NoError(t, err)
-	for line := range strings.Lines(string(out)) {
-		var child int
-		var name string
-		if _, err := fmt.Sscan(line, &child, &name); err == nil && strings.HasPrefix(name, "clusterload-sto") {
-			return child
+	for _, path := range children {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for child := range strings.FieldsSeq(string(text)) {
+			name, _ := os.ReadFile("/proc/" + child + "/comm")
+			if strings.HasPrefix(string(name), "clusterload-sto") {
+				id, err := strconv.Atoi(child)
+				require.NoError(t, err)
+				return id
+			}
 		}
 	}
-	require.Fail(t, "no store", string(out))
+	require.Fail(t, "no store")
 	return 0
 }
 

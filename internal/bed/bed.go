@@ -47,7 +47,7 @@ var debian = map[string]string{
 	"squeue": "slurm-client", "sinfo": "slurm-client", "scontrol": "slurm-client", "sacctmgr": "slurm-client",
 	"sbatch": "slurm-client", "srun": "slurm-client", "scancel": "slurm-client", "sdiag": "slurm-client", "sacct": "slurm-client",
 	"carbon-cache": "graphite-carbon", "graphite-manage": "graphite-web", "gunicorn3": "gunicorn", "gunicorn": "gunicorn",
-	"useradd": "passwd", "python3": "python3", "openssl": "openssl",
+	"useradd": "passwd", "python3": "python3", "openssl": "openssl", "chromium": "chromium",
 }
 
 func hint(program string) string {

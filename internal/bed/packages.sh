@@ -5,11 +5,12 @@ set -eu
 
 slurm="munge mariadb-server mariadb-client slurm-client slurmctld slurmd slurmdbd slurm-wlm-basic-plugins slurm-wlm-mysql-plugin passwd"
 graphite="graphite-carbon graphite-web"
+browser="chromium fonts-dejavu-core"
 build="gcc libc6-dev git python3" # the race detector wants a C compiler; Python reads back what we pickle
 
 case "${1:-}" in
 demo) wanted=$slurm ;;
-test) wanted="$slurm $graphite $build" ;;
+test) wanted="$slurm $graphite $browser $build" ;;
 *) echo "packages.sh: want demo or test" >&2; exit 2 ;;
 esac
 
