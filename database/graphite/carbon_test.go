@@ -51,18 +51,22 @@ func TestCarbon(t *testing.T) {
 		}
 	}
 	t.Run("line", func(t *testing.T) {
+		t.Parallel()
 		databasetest.Run(t, databasetest.Server{Open: opener(""), Bad: bad, Spell: spellPath,
 			Start: start(func(_ testing.TB, g *graphitebed.Graphite) string { return g.Line })})
 	})
 	t.Run("pickle", func(t *testing.T) {
+		t.Parallel()
 		databasetest.Run(t, databasetest.Server{Open: opener(`protocol = "pickle"`), Bad: bad, Spell: spellPath,
 			Start: start(func(_ testing.TB, g *graphitebed.Graphite) string { return g.Pickle })})
 	})
 	t.Run("udp", func(t *testing.T) {
+		t.Parallel()
 		databasetest.Run(t, databasetest.Server{Open: opener(`protocol = "udp"`), Bad: bad, Spell: spellPath, Lossy: true,
 			Start: start(func(_ testing.TB, g *graphitebed.Graphite) string { return g.UDP })})
 	})
 	t.Run("tls", func(t *testing.T) {
+		t.Parallel()
 		ca := databasetest.NewAuthority(t)
 		cert, key := ca.Issue("head.hpc1")
 		settings := fmt.Sprintf("tls = {ca = %q, cert = %q, key = %q}", ca.File(), cert, key)

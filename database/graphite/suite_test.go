@@ -112,14 +112,17 @@ func bad(name string) []aggregator.Metric {
 func TestClient(t *testing.T) {
 	for _, acknowledge := range []string{"auto", "close"} {
 		t.Run("line/"+acknowledge, func(t *testing.T) {
+			t.Parallel()
 			databasetest.Run(t, databasetest.Server{Open: opener("acknowledge = " + strconv.Quote(acknowledge)),
 				Start: inProgram(databasetest.Lines), Bad: bad, Spell: spellPath})
 		})
 	}
 	t.Run("pickle", func(t *testing.T) {
+		t.Parallel()
 		databasetest.Run(t, databasetest.Server{Open: opener(`protocol = "pickle"`), Start: inProgram(databasetest.Pickles), Bad: bad, Spell: spellPath})
 	})
 	t.Run("tags", func(t *testing.T) {
+		t.Parallel()
 		databasetest.Run(t, databasetest.Server{Open: opener(`style = "tags"`), Start: inProgram(databasetest.Lines), Bad: badTags, Spell: spellTag})
 	})
 }
