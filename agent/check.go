@@ -7,10 +7,12 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"text/tabwriter"
 	"time"
 
 	"github.com/clusterload/clusterload/config"
+	"github.com/clusterload/clusterload/internal/terminal"
 )
 
 // tryTimeout is how long check waits for a database.
@@ -34,14 +36,20 @@ func (p *program) check() error {
 		fmt.Fprintf(table, "config\t%s\twarning\t\t\t%s\n", c.Path, w)
 	}
 	failures := p.checkFolder(table, c)
+	progress := terminal.NewProgress(os.Stderr, "checking")
+	var ended atomic.Int64
+	parts := int64(len(next.startTasks) + len(next.startDatabases))
+	progress.Set(0, parts)
+	done := func() { progress.Set(ended.Add(1), parts) }
 	total := 0
-	for _, run := range runAll(c, next) {
+	for _, run := range runAll(c, next, done) {
 		total += len(run.metrics)
 		failures += row(table, "aggregator", run, fmt.Sprint(len(run.metrics)))
 	}
-	for _, try := range tryAll(next) {
+	for _, try := range tryAll(next, done) {
 		failures += row(table, "database", try, "")
 	}
+	progress.Close()
 	fmt.Fprintf(table, "total\t\t\t\t%d\t\n", total)
 	if err := table.Flush(); err != nil {
 		return failed(err)
@@ -85,12 +93,14 @@ func (p *program) checkFolder(table *tabwriter.Writer, c *config.Config) int {
 	return 0
 }
 
-// tryAll opens a connection to every database of the plan, side by side, and sends nothing.
-func tryAll(p *plan) []trial {
+// tryAll opens a connection to every database of the plan, side by side, and sends nothing. It calls done at the end of
+// each.
+func tryAll(p *plan, done func()) []trial {
 	tries := make([]trial, len(p.startDatabases))
 	var all sync.WaitGroup
 	for i, d := range p.startDatabases {
 		all.Go(func() {
+			defer done()
 			ctx, cancel := context.WithTimeout(context.Background(), tryTimeout)
 			defer cancel()
 			begin := time.Now()

@@ -27,7 +27,7 @@ func (p *program) once() error {
 		return err
 	}
 	failures := 0
-	for _, run := range runAll(c, next) {
+	for _, run := range runAll(c, next, func() {}) {
 		if run.err != nil {
 			failures++
 			fmt.Fprintf(os.Stderr, "clusterload: aggregator %s: %v\n", run.name, run.err)
@@ -66,12 +66,13 @@ type trial struct {
 	err        error
 }
 
-// runAll runs every aggregator of the plan once, side by side.
-func runAll(c *config.Config, p *plan) []trial {
+// runAll runs every aggregator of the plan once, side by side, and calls done at the end of each.
+func runAll(c *config.Config, p *plan, done func()) []trial {
 	runs := make([]trial, len(p.startTasks))
 	var all sync.WaitGroup
 	for i, t := range p.startTasks {
 		all.Go(func() {
+			defer done()
 			ms, took, err := aggregator.Once(context.Background(), c.Cluster, t.task)
 			runs[i] = trial{name: t.task.Name, metrics: ms, took: took, err: err}
 		})

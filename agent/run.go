@@ -13,6 +13,7 @@ import (
 
 	"github.com/clusterload/clusterload/config"
 	"github.com/clusterload/clusterload/internal/daemon"
+	"github.com/clusterload/clusterload/internal/terminal"
 )
 
 // stopPatience is how long the databases may finish what they send when the agent is told to end.
@@ -185,7 +186,9 @@ func (p *program) pid() string {
 const terminatePatience = 20 * time.Second
 
 func (p *program) stop() error {
+	progress := terminal.NewProgress(os.Stderr, "stopping")
 	pid, err := daemon.Terminate(p.pid(), terminatePatience)
+	progress.Close()
 	if err != nil {
 		return failed(err)
 	}

@@ -39,7 +39,7 @@ The socket is agent.sock in the agent's folder, which only root and the agent's 
 
 const statusExamples = `  clusterload status
   clusterload status --json | jq '.databases[].queue.points'
-  sudo -u clusterload clusterload status --config /etc/clusterload/clusterload.toml`
+  clusterload status --socket /var/lib/clusterload/agent.sock`
 
 func (p *program) statusCommand() *cobra.Command {
 	var path string

@@ -175,3 +175,16 @@ func TestTopEnds(t *testing.T) {
 		assert.NotZero(t, mode.Lflag&unix.ECHO, "%s: the terminal echoes again", name)
 	}
 }
+
+// A check that takes its time shows how far it is, where somebody looks on; the line is gone at the end.
+func TestProgressOfCheck(t *testing.T) {
+	s := newSite(t)
+	wait := filepath.Join(s.folder, "go")
+	s.command("squeue", "while [ ! -e "+wait+" ]; do sleep 0.05; done")
+	s.write("[database.other]\ntype = \"print\"\n")
+	x := openTerminal(t, 90, 24, nil, "check", "--config", s.config)
+	x.shows("checking  ░{24}  0/3  1s")
+	require.NoError(t, os.WriteFile(wait, nil, 0o600))
+	require.NoError(t, <-x.ended)
+	assert.NotContains(t, x.shows(`\r\x1b\[K(.|\n)*total`), "checking", "what comes after the line was wiped")
+}

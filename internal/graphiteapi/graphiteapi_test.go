@@ -79,7 +79,7 @@ func TestErrors(t *testing.T) {
 		": 401 Unauthorized: want --token-file with a token that it takes":                 answer(401, "text/plain", "no"),
 		": 403 Forbidden: want --token-file with a token that it takes":                    answer(403, "text/html", "<p>no"),
 		": 404 Not Found: want the address of Graphite's HTTP API":                         answer(404, "text/plain", "no"),
-		": 400 Bad Request: unknown function  [31m\"sum\"":                                  answer(400, "text/plain", "\n unknown function \x1b[31m\"sum\"\nmore"),
+		": 400 Bad Request: unknown function  [31m\"sum\"":                                 answer(400, "text/plain", "\n unknown function \x1b[31m\"sum\"\nmore"),
 		": 500 Internal Server Error":                                                      answer(500, "text/html; charset=utf-8", "<html>a long page</html>"),
 		": answer: a page came, no data: want the address of Graphite's HTTP API":          answer(200, "text/html; charset=utf-8", "<html>log in</html>"),
 		": answer: is empty: want JSON":                                                    answer(200, "application/json", ""),

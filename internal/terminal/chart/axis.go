@@ -111,18 +111,14 @@ func Number(v float64) string {
 		return "0" // and no -0
 	}
 	for _, p := range prefixes {
-		if math.Abs(v) >= 10*p.size && math.Abs(v) < 1e19 {
-			return trim(strconv.FormatFloat(v/p.size, 'f', 1, 64)) + p.text
+		if a := math.Abs(v); a >= max(1e4, p.size) && a < 1e18 { // thousands are read as they are
+			return strconv.FormatFloat(v/p.size, 'g', 4, 64) + p.text
 		}
 	}
-	if math.Abs(v) >= 100 && math.Abs(v) < 1e5 {
-		return trim(strconv.FormatFloat(v, 'f', 1, 64))
+	if a := math.Abs(v); a >= 100 && a < 1e4 {
+		return strings.TrimSuffix(strconv.FormatFloat(v, 'f', 1, 64), ".0")
 	}
 	return strconv.FormatFloat(v, 'g', 4, 64)
-}
-
-func trim(s string) string {
-	return strings.TrimSuffix(s, ".0")
 }
 
 // timeSteps are how far labels of times are apart: as people divide hours and days.

@@ -136,7 +136,7 @@ func TestAxis(t *testing.T) {
 
 func TestNumber(t *testing.T) {
 	for v, want := range map[float64]string{0: "0", 17: "17", -3.25: "-3.25", 0.00421: "0.00421", 123.456: "123.5", 5000: "5000",
-		43_210: "43.2k", 9_950_000: "9950k", 12_000_000: "12M", 1.5e20: "1.5e+20", math.Inf(1): "-", 1e-9: "1e-09"} {
+		43_210: "43.21k", 9_950_000: "9.95M", 999_996: "1000k", 12_000_000: "12M", 1.5e20: "1.5e+20", math.Inf(1): "-", 1e-9: "1e-09"} {
 		assert.Equal(t, want, Number(v), "%v", v)
 	}
 	assert.Equal(t, "-", Number(math.NaN()))
