@@ -3,11 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -39,7 +42,7 @@ func (o *output) String() string {
 	return o.b.String()
 }
 
-// startDemo builds the demo and the agent and starts the demo on a folder of its own for temporary files.
+// startDemo builds the demo, the agent and the store and starts the demo on a folder of its own for temporary files.
 func startDemo(t *testing.T, args ...string) (*exec.Cmd, *output) {
 	t.Helper()
 	if testing.Short() {
@@ -51,7 +54,7 @@ func startDemo(t *testing.T, args ...string) (*exec.Cmd, *output) {
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(folder) })
 	require.NoError(t, os.Chmod(folder, 0o755))
-	build := exec.Command("go", "build", "-o", folder+"/", ".", "../../cmd/clusterload")
+	build := exec.Command("go", "build", "-o", folder+"/", ".", "../../cmd/clusterload", "../../cmd/clusterload-store")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, string(out))
@@ -102,9 +105,30 @@ func waitForTicks(t *testing.T, printed *output, n int) {
 	require.NoError(t, err, printed.String())
 }
 
+var dashboardLine = regexp.MustCompile(`(?m)^The dashboard, and the address for Grafana: (http://127\.0\.0\.1:\d+/)$`)
+
+// hasRunningJobs tells whether the embedded Graphite has had a tick with jobs.
+func hasRunningJobs(address string) bool {
+	response, err := http.Get(address + "render?format=json&from=-2min&target=demo.jobs.running")
+	if err != nil {
+		return false
+	}
+	defer response.Body.Close()
+	var series []struct{ Datapoints [][2]*float64 }
+	if json.NewDecoder(response.Body).Decode(&series) != nil || len(series) != 1 {
+		return false
+	}
+	return slices.ContainsFunc(series[0].Datapoints, func(p [2]*float64) bool { return p[0] != nil && *p[0] > 0 })
+}
+
 func TestDemo(t *testing.T) {
 	cmd, printed := startDemo(t, "-every", "1s")
 	waitForTicks(t, printed, 4)
+	pages := dashboardLine.FindStringSubmatch(printed.String())
+	require.NotNil(t, pages, printed.String())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	require.NoError(t, bed.WaitFor(ctx, "running jobs at "+pages[1], func() (bool, error) { return hasRunningJobs(pages[1]), nil }))
 	require.NoError(t, cmd.Process.Signal(os.Interrupt))
 	require.NoError(t, cmd.Wait(), "exit code 0 at Ctrl-C: %s", printed)
 	assert.True(t, strings.HasSuffix(printed.String(), "The agent and the cluster have ended; nothing is left running.\n"), printed)

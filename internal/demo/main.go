@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -49,6 +50,7 @@ type demo struct {
 	every time.Duration
 	ticks int
 	plain bool
+	pages string // the dashboard's address
 
 	cluster *slurmbed.Cluster
 	process *bed.Process
@@ -104,30 +106,56 @@ func (d *demo) start(ctx context.Context) error {
 	return d.startAgent()
 }
 
-// config is all that the agent is told. In a cluster, address is that of Graphite.
+// config is all that the agent is told. What the terminal shows comes the way of any Graphite; a cluster that has one needs
+// no more than its address there, and one that has none no more than the first two tables.
 const config = `cluster   = "demo"
 frequency = "%s"
 folder    = %q
 
 [aggregator.slurm]
 
-[database.graphite]
+[database.embedded]
+listen = "%s"
+line   = "127.0.0.1:%d"
+
+[database.terminal]
+type    = "graphite"
 address = "127.0.0.1"
 port    = %d
 `
+
+// dashboard is where the pages are where the port is free, as it is without a demo.
+const dashboard = "127.0.0.1:8080"
+
+// addresses finds where the embedded Graphite can listen: for the browser, and for lines.
+func addresses() (pages string, line int, err error) {
+	ports, err := bed.Ports(2)
+	if err != nil {
+		return "", 0, err
+	}
+	if l, err := net.Listen("tcp", dashboard); err == nil {
+		return dashboard, ports[1], l.Close()
+	}
+	return fmt.Sprintf("127.0.0.1:%d", ports[0]), ports[1], nil
+}
 
 func (d *demo) startAgent() error {
 	folder := filepath.Join(d.cluster.Folder(), "agent")
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		return err
 	}
+	pages, line, err := addresses()
+	if err != nil {
+		return err
+	}
+	d.pages = "http://" + pages + "/"
 	file := filepath.Join(folder, "clusterload.toml")
-	text := fmt.Sprintf(config, d.every, folder, d.feed.port())
+	text := fmt.Sprintf(config, d.every, folder, pages, line, d.feed.port())
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return err
 	}
-	fmt.Fprintf(d.out, "Starting the agent: %s run --config %s\n\n", d.agent, file)
-	var err error
+	fmt.Fprintf(d.out, "Starting the agent: %s run --config %s\n", d.agent, file)
+	fmt.Fprintf(d.out, "The dashboard, and the address for Grafana: %s\n\n", d.pages)
 	d.process, err = bed.Start(bed.Options{Name: "clusterload", Path: d.agent, Args: []string{"run", "--config", file},
 		Env: d.cluster.Env(), Dir: folder, Log: filepath.Join(folder, "log")})
 	return err
@@ -170,7 +198,7 @@ func (d *demo) draw(l load, event string) {
 // lines are the load as top shows it, and what the demo has to say below.
 func (d *demo) lines(l load, event string) []string {
 	columns, rows := terminal.Size(os.Stdout)
-	more := []string{"", terminal.Cut(event, columns-1), "SLURM_CONF=" + d.cluster.Conf() + " squeue"}
+	more := []string{"", terminal.Cut(event, columns-1), "SLURM_CONF=" + d.cluster.Conf() + " squeue", "Dashboard  " + d.pages}
 	if l.bad != nil {
 		more = append(more, "BAD LINE  "+l.bad.Error())
 	}
