@@ -52,10 +52,11 @@ func coarser(step, seconds int64, slots int) int64 {
 	if seconds/step <= int64(slots) {
 		return step
 	}
+	least := step * (seconds/step/int64(slots) + 1)
 	for _, s := range ladder {
-		if s > step && s%step == 0 && seconds/s <= int64(slots) {
+		if s >= least && s%step == 0 && s < 10*least {
 			return s
 		}
 	}
-	return step * (seconds/step/int64(slots) + 1)
+	return least
 }

@@ -174,6 +174,9 @@ func linger(conn net.Conn, seconds int) {
 // Close ends the receiver: what the kernel has taken on open connections is still read and kept, as far as senders end or
 // five seconds allow; the others are reset.
 func (r *Receiver) Close() error {
+	if r.ended() {
+		return nil
+	}
 	close(r.done)
 	err := r.listener.Close()
 	r.mu.Lock()
