@@ -50,20 +50,22 @@ It listens on this machine only. To be reached from elsewhere it wants a certifi
 token (--token-file), or --anyone-may-read.`
 
 func command() *cobra.Command {
+	c, o := flags()
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := o.check(); err != nil {
+			return err
+		}
+		return run(c.Context(), o, nil)
+	}
+	return c
+}
+
+// flags makes the command and the options that its flags fill.
+func flags() (*cobra.Command, *options) {
 	o := &options{retention: setting.Duration(400 * 24 * time.Hour), floor: 256 << 20, step: setting.Duration(10 * time.Second)}
 	c := &cobra.Command{
 		Use: "clusterload-store", Short: "A Graphite in one program", Long: help, Args: cobra.NoArgs,
 		SilenceUsage: true, SilenceErrors: true,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if err := o.check(); err != nil {
-				return err
-			}
-			ctx := c.Context()
-			if o.child {
-				ctx = untilEnd(ctx, os.Stdin)
-			}
-			return run(ctx, o, nil)
-		},
 	}
 	f := c.Flags()
 	f.SortFlags = false
@@ -84,7 +86,7 @@ func command() *cobra.Command {
 	f.BoolVar(&o.anyone, "anyone-may-read", false, "serve other machines without a certificate and without a token")
 	f.BoolVar(&o.child, "end-with-stdin", false, "end when standard input ends: the agent that started it has ended")
 	f.BoolVar(&o.debug, "debug", false, "log more")
-	return c
+	return c, o
 }
 
 // untilEnd returns a context that is done once r has ended.
