@@ -25,7 +25,7 @@ type figure struct {
 var figures = []figure{
 	{"nodes.total", aggregator.Count, "Nodes%s that Slurm lists, future ones not among them", "NodeName",
 		func(l *load) float64 { return float64(l.nodes) }},
-	{"nodes.available", aggregator.Count, "Nodes%s that are idle, mixed or allocated, and respond, and are not drained, failing, blocked or of invalid registration", "State",
+	{"nodes.available", aggregator.Count, "Nodes%s that are idle, mixed or allocated, respond or are powering up, and are not drained, failing, blocked or of invalid registration", "State",
 		func(l *load) float64 { return float64(l.available) }},
 	{"nodes.drained", aggregator.Count, "Nodes%s with the drain flag and no jobs, those that are down included", "State",
 		func(l *load) float64 { return float64(l.drained) }},
