@@ -18,8 +18,11 @@ import (
 	"github.com/clusterload/clusterload/config"
 )
 
-// errNotRunning is the error of a socket that nobody serves.
-var errNotRunning = errors.New("no agent runs")
+// Errors of asking an agent.
+var (
+	errNotRunning = errors.New("no agent runs")             // nobody serves the socket
+	errNoAnswer   = errors.New("the agent does not answer") // somebody does, and is stuck
+)
 
 // askPatience is how long the agent may take to answer.
 const askPatience = 10 * time.Second
@@ -113,7 +116,7 @@ func (c *socketClient) get(ctx context.Context, path, tag string, v any) (fresh 
 func (c *socketClient) explain(err error) error {
 	if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
 		if wrapped.Timeout() {
-			return fmt.Errorf("agent at %s: no answer within %s", c.path, askPatience)
+			return fmt.Errorf("%w within %s at %s", errNoAnswer, c.http.Timeout, c.path)
 		}
 		err = wrapped.Err
 	}

@@ -32,7 +32,7 @@ and each database with its queue. The first line and the exit code are those of 
 
   0  OK        all is well
   1  WARNING   the agent runs, but an aggregator, a command or a database fails
-  2  CRITICAL  the agent does not run
+  2  CRITICAL  the agent does not run, or does not answer
   3  UNKNOWN   the agent could not be asked
 
 The socket is agent.sock in the agent's folder, which only root and the agent's user can reach.`
@@ -70,9 +70,9 @@ func (p *program) status(ctx context.Context, path string, asJSON bool) error {
 		return p.unknown(err)
 	}
 	r, err := newSocketClient(path).status(ctx)
-	if errors.Is(err, errNotRunning) {
+	if errors.Is(err, errNotRunning) || errors.Is(err, errNoAnswer) {
 		if asJSON {
-			fmt.Fprintln(p.out, `{"problems":["not running"]}`)
+			_ = printJSON(p.out, map[string][]string{"problems": {err.Error()}}) // the exit code says it too
 		} else {
 			fmt.Fprintf(p.out, "clusterload CRITICAL - %s\n", terminal.Plain(err.Error()))
 		}

@@ -74,7 +74,7 @@ func TestStatus(t *testing.T) {
 	_, errs, code := s.script("stop.sh")
 	require.Zero(t, code, errs)
 	s.status(2, `^clusterload CRITICAL`)
-	out = s.status(2, `not running`, "--json")
+	out = s.status(2, `"no agent runs: nobody answers at `, "--json")
 	assert.True(t, json.Valid([]byte(out)), out)
 }
 
