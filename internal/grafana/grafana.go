@@ -94,7 +94,7 @@ func (d *Dashboard) layOut() ([]object, error) {
 	for _, r := range d.rows {
 		heading := object{"id": next(), "type": "row", "title": r.title, "collapsed": r.closed, "panels": []object{}, "gridPos": object{"h": 1, "w": gridWidth, "x": 0, "y": y}}
 		if r.repeat != "" {
-			heading["repeat"], heading["repeatDirection"] = r.repeat, "h"
+			heading["repeat"] = r.repeat
 		}
 		y++
 		var inside []object

@@ -20,6 +20,7 @@ type panel struct {
 	custom            object // of the fields, by the kind of panel
 	options           object
 	transformations   []object
+	recent            bool // of the last minutes alone, where the dashboard's range ends now
 }
 
 const refIDs = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -49,6 +50,9 @@ func (p panel) json(id int) object {
 	}
 	o := object{"id": id, "type": p.kind, "title": p.title, "description": p.help, "datasource": source, "targets": targets, "options": p.options,
 		"fieldConfig": object{"defaults": defaults, "overrides": overrides}}
+	if p.recent {
+		o["timeFrom"], o["hideTimeOverride"] = "5m", true
+	}
 	if len(p.transformations) > 0 {
 		o["transformations"] = p.transformations
 	}
@@ -162,7 +166,7 @@ func table(title, help string, width int, row string, columns ...column) panel {
 	p := grid(title, help, width, row, columns)
 	p.kind = "table"
 	p.custom = object{"align": "auto", "cellOptions": object{"type": "auto"}, "inspect": false, "filterable": false}
-	p.options = object{"showHeader": true, "cellHeight": "sm", "footer": object{"show": false, "reducer": []string{"sum"}, "countRows": false, "fields": ""},
+	p.options = object{"showHeader": true, "cellHeight": "sm", "footer": object{"show": false, "reducer": []string{"sum"}, "countRows": false},
 		"sortBy": []object{}}
 	p.overrides = append(p.overrides, object{"matcher": object{"id": "byName", "options": corner(row)}, "properties": []object{{"id": "displayName", "value": row}}})
 	for _, c := range columns {
@@ -198,15 +202,19 @@ func bars(title, help string, width int, row string, columns ...column) panel {
 
 // grid is what tables and bars have in common. Graphite answers with one series for each row and column, called
 // "partition=batch column=idle"; Grafana keeps the last value of each, reads the name, and turns the list into a grid.
+//
+// A series without a value must not get there: Grafana 10's reduce takes its empty value out of the list of values and leaves its
+// name in that of names, and every later row shows another's figures. So only the last minutes are asked for, and a series
+// that has nothing in them is left out by Graphite.
 func grid(title, help string, width int, row string, columns []column) panel {
-	p := panel{title: title, help: help, width: width, unit: count, steps: plain, defaults: object{"color": object{"mode": "thresholds"}}}
+	p := panel{title: title, help: help, width: width, unit: count, steps: plain, defaults: object{"color": object{"mode": "thresholds"}}, recent: true}
 	for _, c := range columns {
-		p.targets = append(p.targets, fmt.Sprintf(`aliasSub(keepLastValue(%s,%d),'^.*?%s\.([^.,)]+).*','%s=\1 column="%s"')`, c.target, patience, row, row, c.name))
+		p.targets = append(p.targets, fmt.Sprintf(`aliasSub(removeEmptySeries(%s),'^.*?%s\.([^.,)]+).*','%s=\1 column="%s"')`, c.target, row, row, c.name))
 	}
 	p.transformations = []object{
-		{"id": "reduce", "options": object{"mode": "seriesToRows", "reducers": []string{"last"}, "labelsToFields": false, "includeTimeField": false}},
+		{"id": "reduce", "options": object{"mode": "seriesToRows", "reducers": []string{"lastNotNull"}, "labelsToFields": false, "includeTimeField": false}},
 		{"id": "extractFields", "options": object{"source": "Field", "format": "kvp", "replace": false, "keepTime": false}},
-		{"id": "groupingToMatrix", "options": object{"rowField": row, "columnField": "column", "valueField": "Last", "emptyValue": "null"}},
+		{"id": "groupingToMatrix", "options": object{"rowField": row, "columnField": "column", "valueField": "Last *", "emptyValue": "null"}},
 	}
 	return p
 }

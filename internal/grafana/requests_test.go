@@ -86,7 +86,7 @@ func testRequests(t *testing.T, servers []server) {
 			fmt.Sprintf(`{"what":"power","tags":["clusterload"],"data":"","when":%d}`, servers[0].last-30),
 			fmt.Sprintf(`{"what":"other","tags":["elsewhere"],"data":"x","when":%d}`, servers[0].last-20),
 		} {
-			body, status := s.ask(t, http.MethodPost, "/events/", e, "application/json")
+			body, status := s.ask(t, http.MethodPost, "/events/", e, "application/x-www-form-urlencoded") // as curl -d calls what it sends
 			require.Equal(t, http.StatusOK, status, "%s: %s", s.name, body)
 		}
 	}

@@ -44,6 +44,8 @@ type filePanel struct {
 	Collapsed                bool
 	Panels                   []filePanel
 	Targets                  []struct{ RefID, Target string }
+	Transformations          []struct{ ID string }
+	TimeFrom                 string
 }
 
 type fileVariable struct {
@@ -122,6 +124,13 @@ func testTargets(t *testing.T, servers []server) {
 						answers[i] = s.panel(t, form)
 						for _, target := range p.Targets {
 							assert.True(t, hasData(answers[i][target.RefID]), "%s: %s: %q: %s gives no data for %s", f.name, choice, p.Title, s.name, fill(t, target.Target, values))
+						}
+					}
+					if len(p.Transformations) > 0 {
+						assert.Equal(t, "5m", p.TimeFrom, p.Title)
+						for _, list := range answers[0] {
+							assert.False(t, slices.ContainsFunc(list, func(s series) bool { return len(s.values()) == 0 }),
+								"%s: %s: a series without values shifts the rows of the others", f.name, p.Title)
 						}
 					}
 					same(t, f.name+": "+p.Title, answers[0], answers[1])
