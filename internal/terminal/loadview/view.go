@@ -56,6 +56,8 @@ func (v *View) Lines(l *Load) []string {
 	bands := v.bands(v.lists(l), v.listRows(len(top)+len(foot)+min(len(table), 8)))
 	room := len(rows)
 	if v.Rows > 0 {
+		least := len(top) + len(foot) + 3 // the table's head, a partition, the cluster
+		bands = bands[:max(0, min(len(bands), v.Rows-least))]
 		room = max(1, v.Rows-len(top)-len(foot)-len(bands)-2)
 	}
 	v.Scroll = max(0, min(v.Scroll, len(rows)-room))
@@ -126,6 +128,10 @@ func (v *View) widths(l *Load, names []string) widths {
 	}
 	if w.gpus == 0 {
 		w.cpuBar = max(4, min(room, 60))
+		return w
+	}
+	if room < 2+w.gpus+1+3+4 { // a narrow terminal has no room for them
+		w.gpus, w.cpuBar = 0, max(4, room)
 		return w
 	}
 	room -= 2 + w.gpus + 1

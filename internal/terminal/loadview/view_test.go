@@ -146,12 +146,17 @@ func TestScroll(t *testing.T) {
 	for i := range 100 {
 		l.Set(fmt.Sprintf("partition.p%02d.jobs.running", i), float64(i))
 	}
-	for rows := 24; rows < 80; rows += 7 {
-		for columns := 60; columns < 200; columns += 13 {
+	for rows := 9; rows < 80; rows += 5 {
+		for columns := 52; columns < 200; columns += 7 {
 			v := View{Columns: columns, Rows: rows, Foot: "keys"}
 			lines := v.Lines(l)
 			assert.LessOrEqual(t, len(lines), rows, "%d by %d", columns, rows)
 			assert.Equal(t, "keys", lines[len(lines)-1])
+			for _, line := range lines {
+				if !strings.HasPrefix(line, "AGENT") && !strings.HasPrefix(line, "      graphite") {
+					assert.LessOrEqual(t, terminal.Width(line), columns, line)
+				}
+			}
 			v.Scroll = 1 << 20
 			text := strings.Join(v.Lines(l), "\n")
 			assert.Contains(t, text, "with_a_long", "the end")
