@@ -31,6 +31,8 @@ type shelfBatch struct {
 }
 
 func (b *shelfBatch) Add(path string, at int64, value float64) error {
+	b.shelf.mu.Lock()
+	defer b.shelf.mu.Unlock()
 	if b.shelf.full != nil {
 		return b.shelf.full
 	}
@@ -51,6 +53,13 @@ func (b *shelfBatch) Commit() error {
 	b.shelf.points = append(b.shelf.points, b.points...)
 	b.points = nil
 	return nil
+}
+
+// kept is what was committed.
+func (s *shelf) kept() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.points
 }
 
 type fullError struct{}
@@ -132,7 +141,7 @@ func TestReceive(t *testing.T) {
 					assert.Error(t, err, "want a reset")
 				}
 				require.NoError(t, r.Close())
-				assert.Equal(t, test.want, s.points)
+				assert.Equal(t, test.want, s.kept())
 				if test.ok {
 					assert.Equal(t, len(test.want), s.synced, "forced to the disk before the end")
 				}
@@ -146,12 +155,12 @@ func TestFull(t *testing.T) {
 	for name, s := range map[string]*shelf{"add": {full: fullError{}}, "commit": {broken: fullError{}}} {
 		r := listenTest(t, s, "127.0.0.1:0", Line)
 		assert.Error(t, deliver(t, r.Addr(), []byte("a 1 1760011200\nb 2 1760011200\n")), name)
-		assert.Empty(t, s.points)
+		assert.Empty(t, s.kept())
 		s.mu.Lock()
 		s.full, s.broken = nil, nil
 		s.mu.Unlock()
 		assert.NoError(t, deliver(t, r.Addr(), []byte("a 1 1760011200\n")))
-		assert.Equal(t, []string{"a 1 1760011200"}, s.points, name)
+		assert.Equal(t, []string{"a 1 1760011200"}, s.kept(), name)
 	}
 }
 
