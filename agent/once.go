@@ -104,8 +104,8 @@ const metricsIntro = `# Metrics
 This file is printed by ` + "`clusterload metrics`" + ` from what the aggregators declare.
 
 Graphite writes the filled path below the cluster's name: ` + "`hpc1.partition.gpu.jobs.running`" + `. Databases with tags take the
-fixed words as the name and the placeholders as tags. A counter's rate per second is written under the same path with
-` + "`.per_second`" + `.
+fixed words as the name and the placeholders as tags. Of a counter Graphite gets the total under its path, and the growth
+per second under the same path with ` + "`.per_second`" + `.
 `
 
 func (p *program) printTable(title string, descs []*aggregator.Desc) {

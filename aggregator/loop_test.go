@@ -151,6 +151,11 @@ func TestNoBurstAfterPause(t *testing.T) {
 		assert.Len(t, times, 5, "runs at 10, 20 (until 67), 70, 80, 90")
 		skipped, _ := c.of("agent.aggregator.{aggregator}.skipped")
 		assert.Equal(t, 4.0, skipped[times[len(times)-1]], "at 30, 40, 50, 60")
+		for _, m := range c.ms {
+			if m.Desc == runSkipped && m.Time == times[1] {
+				assert.InDelta(t, 4.0/10, m.Rate, 1e-9, "the four, since the run that began 10 s before this one")
+			}
+		}
 	})
 }
 

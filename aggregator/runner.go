@@ -91,7 +91,8 @@ func (r *runner) tick(ctx context.Context, stamp, begin time.Time) {
 			r.outcome.log(r.log, fmt.Errorf("still runs after its deadline of %s", r.task.Deadline))
 			var b Batch
 			b.Reset(stamp)
-			r.emit(&b, begin.Sub(*since), false)
+			r.describe(&b, begin.Sub(*since), false)
+			r.emit(&b)
 		}
 		return
 	}
@@ -116,8 +117,9 @@ func (r *runner) run(ctx context.Context, stamp, begin time.Time) {
 		err = fmt.Errorf("returned long after its deadline of %s: thrown away", r.task.Deadline)
 	}
 	r.outcome.log(r.log, err)
+	r.describe(&r.batch, took, err == nil)
 	r.rates.apply(r.batch.Metrics(), begin)
-	r.emit(&r.batch, took, err == nil)
+	r.emit(&r.batch)
 }
 
 // aggregate runs the task's aggregator once within its deadline. A panic and a misuse of the batch are errors.
@@ -133,13 +135,17 @@ func aggregate(ctx context.Context, t Task, b *Batch) (err error) {
 	return errors.Join(err, b.Err())
 }
 
-// emit adds what the loop knows of the run, stamps everything and hands it to the sink.
-func (r *runner) emit(b *Batch, took time.Duration, ok bool) {
+// describe adds what the loop knows of the run.
+func (r *runner) describe(b *Batch, took time.Duration, ok bool) {
 	n := len(b.Metrics())
 	r.series.Store(int64(n))
 	r.log.Debug("aggregator ran", "tick", b.Time.Unix(), "seconds", took.Seconds(), "series", n, "ok", ok)
 	addRun(b, r.task.Name, took, ok)
 	b.Add(runSkipped, float64(r.skipped.Load()), r.task.Name)
+}
+
+// emit stamps everything and hands it to the sink.
+func (r *runner) emit(b *Batch) {
 	stamp(b, r.loop.Cluster())
 	r.loop.sink(b.Metrics())
 }

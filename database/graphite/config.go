@@ -19,7 +19,7 @@ type Config struct {
 	Port        int              `toml:"port"`        // 2003; 2004 with protocol "pickle"
 	Protocol    string           `toml:"protocol"`    // "line" or "pickle", both over TCP, or "udp"; unset: "pickle" on port 2004, otherwise "line"
 	Style       string           `toml:"style"`       // "path", or "tags" for Graphite 1.1 and later
-	Counters    string           `toml:"counters"`    // "rate", "raw" or "both"
+	Counters    string           `toml:"counters"`    // "both", "rate" or "raw"
 	Timeout     setting.Duration `toml:"timeout"`     // for each dial, write and acknowledgement; 10s
 	Acknowledge string           `toml:"acknowledge"` // "auto", "close" or "drain", see Client
 	TLS         *TLS             `toml:"tls"`         // nil: no encryption
@@ -72,7 +72,7 @@ func (c *Config) complete() error {
 	}{
 		{"protocol", &c.Protocol, []string{protocolLine, protocolPickle, protocolUDP}},
 		{"style", &c.Style, []string{"path", "tags"}},
-		{"counters", &c.Counters, []string{"rate", "raw", "both"}},
+		{"counters", &c.Counters, []string{"both", "rate", "raw"}},
 	} {
 		if err := choose(word.key, word.value, word.known); err != nil {
 			return err

@@ -16,7 +16,7 @@ import (
 )
 
 func TestConfig(t *testing.T) {
-	full := Config{Address: "h", Port: 2003, Protocol: "line", Style: "path", Counters: "rate", Timeout: setting.Duration(10 * time.Second),
+	full := Config{Address: "h", Port: 2003, Protocol: "line", Style: "path", Counters: "both", Timeout: setting.Duration(10 * time.Second),
 		Acknowledge: "auto"}
 	with := func(change func(c *Config)) Config {
 		c := full
@@ -35,8 +35,8 @@ func TestConfig(t *testing.T) {
 		{"address = \"h\"\nport = 7\nprotocol = \"udp\"", with(func(c *Config) { c.Port, c.Protocol, c.Acknowledge = 7, "udp", "" }), "h:7"},
 		{`address = "2001:db8::7"`, with(func(c *Config) { c.Address = "2001:db8::7" }), "[2001:db8::7]:2003"},
 		{`address = "[::1]"`, with(func(c *Config) { c.Address = "::1" }), "[::1]:2003"},
-		{"address = \"h\"\ntimeout = 3\nstyle = \"tags\"\ncounters = \"both\"\nacknowledge = \"drain\"", with(func(c *Config) {
-			c.Timeout, c.Style, c.Counters, c.Acknowledge = setting.Duration(3*time.Second), "tags", "both", "drain"
+		{"address = \"h\"\ntimeout = 3\nstyle = \"tags\"\ncounters = \"raw\"\nacknowledge = \"drain\"", with(func(c *Config) {
+			c.Timeout, c.Style, c.Counters, c.Acknowledge = setting.Duration(3*time.Second), "tags", "raw", "drain"
 		}), "h:2003"},
 		{"address = \"h\"\n[tls]\nserver_name = \"x\"", with(func(c *Config) { c.TLS = &TLS{ServerName: "x"} }), "h:2003"},
 	}
@@ -65,7 +65,7 @@ func TestBadConfig(t *testing.T) {
 		{"address = \"h\"\nport = -1", `port: -1: want 1 to 65535`},
 		{"address = \"h\"\nprotocol = \"tcp\"", `protocol: unknown "tcp" (known: line, pickle, udp)`},
 		{"address = \"h\"\nstyle = \"tag\"", `style: unknown "tag" (known: path, tags)`},
-		{"address = \"h\"\ncounters = \"all\"", `counters: unknown "all" (known: rate, raw, both)`},
+		{"address = \"h\"\ncounters = \"all\"", `counters: unknown "all" (known: both, rate, raw)`},
 		{"address = \"h\"\nacknowledge = \"ack\"", `acknowledge: unknown "ack" (known: auto, close, drain)`},
 		{"address = \"h\"\nprotocol = \"udp\"\nacknowledge = \"close\"", `acknowledge: "close": leave it out, protocol = "udp" has no acknowledgement`},
 		{"address = \"h\"\nprotocol = \"udp\"\n[tls]", `tls: leave it out, protocol = "udp" cannot be encrypted`},
