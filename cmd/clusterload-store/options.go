@@ -55,7 +55,11 @@ func command() *cobra.Command {
 		if err := o.check(); err != nil {
 			return err
 		}
-		return run(c.Context(), o, nil)
+		ctx := c.Context()
+		if o.child {
+			ctx = untilEnd(ctx, os.Stdin)
+		}
+		return run(ctx, o, nil)
 	}
 	return c
 }
