@@ -116,3 +116,12 @@ func TestProxy(t *testing.T) {
 	assert.Equal(t, 502, status)
 	assert.NotContains(t, text, "secret")
 }
+
+// TestEndWithStdin ends the store when standard input does: whoever started it has ended. A keeper's processes read an empty
+// one.
+func TestEndWithStdin(t *testing.T) {
+	ports := freePorts(t, 2)
+	c := startChild(t, t.TempDir(), ports[0], ports[1], "--end-with-stdin")
+	<-c.Exited()
+	assert.NoError(t, c.Err())
+}
