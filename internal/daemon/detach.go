@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	godaemon "github.com/sevlyar/go-daemon"
@@ -42,7 +43,7 @@ func Detach(args []string, log string, timeout time.Duration) (pid int, err erro
 		Umask:       0o027,
 	}
 	child, err := c.Reborn()
-	if err != nil {
+	if err != nil && !(child != nil && errors.Is(err, syscall.EPIPE)) { // a quick child has read all that it wants to know
 		return 0, fmt.Errorf("start: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)

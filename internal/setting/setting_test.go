@@ -76,7 +76,7 @@ func TestSecret(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		`{file = "/nonexistent/x"}`: "no such file", `{env = "SETTING_TEST_UNSET"}`: "the environment has no SETTING_TEST_UNSET",
+		fmt.Sprintf(`{file = %q}`, path+"-none"): "no such file", `{env = "SETTING_TEST_UNSET"}`: "the environment has no SETTING_TEST_UNSET",
 		`{file = "/x", env = "Y"}`: "a secret is a string", `7`: "a secret is a string", `{fil = "/x"}`: "a secret is a string",
 	} {
 		_, err := decode[setting.Secret](text)
