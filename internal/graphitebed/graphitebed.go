@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/clusterload/clusterload/internal/bed"
@@ -178,7 +179,7 @@ func (g *Graphite) Kill() error { return g.carbon.Kill() }
 // Restart ends carbon in order, where it runs, and starts it again on the same ports and folder. Carbon 1.1.7 does not write
 // what it took in its last second: what is to survive must be on disk before, and is once Render shows it.
 func (g *Graphite) Restart(ctx context.Context) error {
-	if err := g.carbon.Stop(20 * time.Second); err != nil {
+	if err := g.endCarbon(); err != nil {
 		return err
 	}
 	_ = os.Remove(filepath.Join(g.Folder, "carbon.pid")) // a killed one leaves it behind
@@ -186,6 +187,24 @@ func (g *Graphite) Restart(ctx context.Context) error {
 		return err
 	}
 	return g.awaitCarbon(ctx)
+}
+
+// endCarbon ends carbon in order. Twisted now and then does not see a signal before it wakes up for something else, which
+// may be a minute later; another signal wakes it.
+func (g *Graphite) endCarbon() error {
+	for range 10 {
+		if !g.carbon.Running() {
+			break
+		}
+		if err := g.carbon.Signal(syscall.SIGTERM); err != nil && g.carbon.Running() {
+			return err
+		}
+		select {
+		case <-g.carbon.Exited():
+		case <-time.After(2 * time.Second):
+		}
+	}
+	return g.carbon.Stop(20 * time.Second)
 }
 
 // Stop ends both programs, and removes the folder where it is a temporary one.
