@@ -31,7 +31,7 @@ type options struct {
 	pickle string
 
 	graphite  string
-	token     string
+	token     string // what tokenFile holds: an argument would show in the list of processes
 	tokenFile string
 	cert, key string
 	anyone    bool
@@ -83,8 +83,7 @@ func flags() (*cobra.Command, *options) {
 	f.StringVar(&o.line, "line", "127.0.0.1:2003", "address that takes lines, host:port or the path of a socket; empty for none")
 	f.StringVar(&o.pickle, "pickle", "", "address that takes pickles, as carbon's 2004; empty for none")
 	f.StringVar(&o.graphite, "graphite", "", "address of another Graphite to serve the pages over, instead of an own store")
-	f.StringVar(&o.token, "token", "", "token that readers send (Authorization: Bearer, or as a password); better in --token-file")
-	f.StringVar(&o.tokenFile, "token-file", "", "file that holds the token")
+	f.StringVar(&o.tokenFile, "token-file", "", "file that holds the token that readers send (Authorization: Bearer, or as a password)")
 	f.StringVar(&o.cert, "tls-cert", "", "file of the certificate, PEM")
 	f.StringVar(&o.key, "tls-key", "", "file of its key, PEM")
 	f.BoolVar(&o.anyone, "anyone-may-read", false, "serve other machines without a certificate and without a token")
@@ -106,9 +105,6 @@ func untilEnd(ctx context.Context, r io.Reader) context.Context {
 // check says what does not go together, and reads the token.
 func (o *options) check() error {
 	if o.tokenFile != "" {
-		if o.token != "" {
-			return errors.New("--token and --token-file: want one of them")
-		}
 		b, err := os.ReadFile(o.tokenFile)
 		if err != nil {
 			return fmt.Errorf("--token-file: %w", err)

@@ -20,16 +20,19 @@ import (
 func TestOptions(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	require.NoError(t, os.WriteFile(empty, []byte("\n"), 0o600))
+	token := filepath.Join(t.TempDir(), "token")
+	require.NoError(t, os.WriteFile(token, []byte("sesame\n"), 0o600))
 	tests := []struct{ args, want string }{
 		{"", "--path"},
 		{"--path x --listen 0.0.0.0:8080", "reached from other machines"},
 		{"--path x --listen :8080", "reached from other machines"},
 		{"--path x --listen [::]:8080", "reached from other machines"},
 		{"--path x --listen 0.0.0.0:8080 --anyone-may-read", ""},
-		{"--path x --listen 0.0.0.0:8080 --token t", ""},
+		{"--path x --listen 0.0.0.0:8080 --token-file " + token, ""},
 		{"--path x --listen [::1]:8080", ""},
 		{"--path x --listen localhost:8080", ""},
-		{"--path x --token t --token-file " + empty, "one of them"},
+		{"--path x --token t", "unknown flag"}, // secrets are in files
+		{"--path x --retention 52w --max-size 20GiB", ""},
 		{"--path x --token-file " + empty, "is empty"},
 		{"--path x --tls-cert c", "both or none"},
 		{"--graphite ftp://x", "http://host"},
