@@ -43,7 +43,6 @@ type Agent struct {
 	started   time.Time
 	socket    *socket   // nil where it could not be made
 	last      snapshots // what the socket answers from
-	watches   watches
 
 	selfFrequency time.Duration // of the task that measures the agent
 
@@ -125,7 +124,7 @@ func (a *Agent) apply(c *config.Config, p *plan) error {
 	}
 	a.mu.Unlock()
 	for _, t := range p.startTasks {
-		a.loop.Start(a.watches.watch(t.task))
+		a.loop.Start(t.task)
 	}
 	a.startSelf(c)
 	return failed

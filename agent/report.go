@@ -151,13 +151,10 @@ func isOwn(d *aggregator.Desc) bool { return strings.HasPrefix(d.Template, "agen
 func (a *Agent) aggregatorReport(name string, now time.Time) *aggregatorReport {
 	r := &aggregatorReport{Name: name}
 	every := a.configuration().Frequency
-	if w := a.watches.of(name); w != nil {
-		every = w.frequency
-		running, err := w.last(now)
-		r.Running = running.Seconds()
-		if err != nil {
-			r.Error = err.Error()
-		}
+	if run, ok := a.loop.Run(name); ok {
+		every = run.Frequency
+		r.Running = run.Running.Seconds()
+		r.Error = run.Error
 	}
 	r.Frequency = every.Seconds()
 	step := max(1, int64(every/time.Second))

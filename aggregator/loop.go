@@ -117,3 +117,25 @@ func (l *Loop) Stats() Stats {
 	}
 	return s
 }
+
+// A Run is what the loop knows of one task.
+type Run struct {
+	Frequency time.Duration
+	Running   time.Duration // how long the run in progress has run, 0 where there is none
+	Error     string        // how the last run failed, "" where it did not; or that the one in progress is late
+}
+
+// Run returns what the loop knows of the named task; false where it runs none of that name.
+func (l *Loop) Run(name string) (Run, bool) {
+	l.mu.Lock()
+	r, ok := l.tasks[name]
+	l.mu.Unlock()
+	if !ok {
+		return Run{}, false
+	}
+	run := Run{Frequency: r.task.Frequency, Error: r.outcome.last()}
+	if begun := r.running.Load(); begun != nil {
+		run.Running = time.Since(*begun)
+	}
+	return run, true
+}

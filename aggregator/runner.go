@@ -196,6 +196,13 @@ func (o *outcome) log(log *slog.Logger, err error) {
 	log.Warn("aggregator failed", "error", o.text)
 }
 
+// last returns the text of the last error, "" for none.
+func (o *outcome) last() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text
+}
+
 // panicked is the error of an aggregator that panicked.
 type panicked struct {
 	value any
