@@ -196,6 +196,15 @@ func TestLinkShowsTheSame(t *testing.T) {
 	assert.Empty(t, p.complained())
 }
 
+// clock spells a time as the pages do: with its day where that is not today.
+func clock(at int64) string {
+	t, today := time.Unix(at, 0).UTC(), time.Now().UTC()
+	if t.YearDay() == today.YearDay() {
+		return t.Format("15:04")
+	}
+	return t.Format("2 Jan 15:04")
+}
+
 // TestSilentSlurmctld shows a cluster whose slurmctld has not answered for a while: since when, and the last figures as such.
 func TestSilentSlurmctld(t *testing.T) {
 	now := time.Now()
@@ -203,7 +212,7 @@ func TestSilentSlurmctld(t *testing.T) {
 	site := serve(t, f)
 	p := newBrowser(t).tab(t, desk)
 	last := (now.Unix() - 17*60) / 10 * 10
-	since := time.Unix(last, 0).UTC().Format("15:04")
+	since := clock(last)
 	for _, from := range []string{"-1h", "-7d"} { // at once to be seen, and searched for
 		p.open(site.URL + "/?cluster=lab&from=" + from)
 		assert.Equal(t, "!slurmctld has not answered since "+since+" (scontrol show nodes, sinfo, squeue).", p.text("#status p"))
@@ -251,14 +260,14 @@ func TestSilentAgent(t *testing.T) {
 	site := serve(t, f)
 	p := newBrowser(t).tab(t, desk)
 	p.open(site.URL + "/?cluster=gone")
-	assert.Equal(t, "!The agent of gone has sent nothing since "+time.Unix(last, 0).UTC().Format("15:04")+".", p.text("#status p"))
+	assert.Equal(t, "!The agent of gone has sent nothing since "+clock(last)+".", p.text("#status p"))
 	// Another silent cluster in the same tab has a time of its own.
 	p.eval(`(() => { const e = document.querySelector('select[name=cluster]'); e.value = 'away'; e.dispatchEvent(new Event('change')); })()`, nil)
-	p.until(`document.getElementById('status').textContent === '!The agent of away has sent nothing since ` + time.Unix(last-900, 0).UTC().Format("15:04") + `.'`)
+	p.until(`document.getElementById('status').textContent === '!The agent of away has sent nothing since ` + clock(last-900) + `.'`)
 	p.open(site.URL + "/agent?cluster=gone")
 	assert.Equal(t, "silent", p.text("[data-panel=commands] tr[data-name=queue] .state"))
 	p.open(site.URL + "/agent?cluster=late")
-	assert.Contains(t, p.text("#status"), "The database “backup” has taken nothing since "+time.Unix(now/10*10-900, 0).UTC().Format("15:04"))
+	assert.Contains(t, p.text("#status"), "The database “backup” has taken nothing since "+clock(now/10*10-900))
 	assert.Contains(t, p.text("#status"), "Points for the database “backup” wait in the agent's queue, the oldest 67 min.")
 	assert.Equal(t, "failing", p.text("[data-panel=databases-and-queues] tr[data-name=backup] .state"))
 
