@@ -432,9 +432,9 @@ func (p plan) later(h *history) {
 		for i, s := range []string{"last", "mean", "max"} {
 			wobble("sched."+kind+"."+s+"_seconds", 0.01*float64(i+1), 0.4*float64(i+1))
 		}
-		wobble("sched."+kind+".cycles_per_minute", 2, 11)
 		wobble("sched."+kind+".depth_mean", 40, 900)
 	}
+	wobble("sched.main.cycles_per_minute", 2, 11)
 	for i, r := range []string{"request_job_info", "request_node_info", "message_node_registration_status", "request_partition_info"} {
 		wobble("rpc.type."+r+".busy_ratio", 0, 0.04/float64(i+1))
 		wobble("rpc.type."+r+".mean_seconds", 0.001, 0.09/float64(i+1))

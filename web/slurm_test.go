@@ -130,6 +130,12 @@ func TestOverSlurm(t *testing.T) {
 	assert.Equal(t, cpus[0], p.text("[data-tile=cpus] .big"))
 	assert.Contains(t, p.text("[data-tile=cpus] .sub"), "of "+cpus[3]+" ")
 
+	facts := p.text("[data-panel=slurmctld] .facts-list")
+	for _, title := range []string{"Server threads", "Agent queue", "Queue to slurmdbd"} {
+		assert.Contains(t, facts, title)
+	}
+	assert.Empty(t, p.text("[data-panel=slurmctld] .note"))
+
 	states := map[string]string{} // of each node
 	for _, line := range w.says("sinfo", "-a", "-h", "-N", "-o", "%N|%T") {
 		name, state, _ := strings.Cut(line, "|")
@@ -152,7 +158,9 @@ func TestOverSlurm(t *testing.T) {
 		p.open(w.url + path)
 		assert.Empty(t, p.complained(), path)
 	}
-	w.until(`document.querySelector('[data-panel=commands] tr[data-name=queue] .state')?.textContent === 'ok'`)
+	for _, command := range []string{"queue", "scheduler"} {
+		w.until(fmt.Sprintf(`document.querySelector('[data-panel=commands] tr[data-name=%s] .state')?.textContent === 'ok'`, command))
+	}
 
 	// slurmctld hangs, and goes on.
 	p.open(w.url + "/?from=-30min")

@@ -31,6 +31,7 @@ func newSite(t *testing.T) *site {
 	s.command("squeue", "exit 0")
 	s.command("scontrol", "echo 'NodeName=n1 CPUAlloc=3 CPUTot=8 CPULoad=1.50 Gres=(null) RealMemory=4000 AllocMem=1000 FreeMem=2000 State=MIXED Partitions=batch '")
 	s.command("sinfo", `printf 'batch\037up\n'`)
+	s.command("sdiag", `printf 'Server thread count:  3\n\nMain schedule statistics (microseconds):\n\tLast cycle:   197\n'`)
 	s.write("")
 	t.Cleanup(func() { _, _, _ = s.script("stop.sh") })
 	return s

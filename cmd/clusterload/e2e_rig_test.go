@@ -136,7 +136,7 @@ var errUnsettled = errors.New("the cluster changed meanwhile")
 // differ, it is errUnsettled and nothing is known.
 func (r *rig) settledTick(look func() snapshot) (int64, snapshot, error) {
 	r.t.Helper()
-	return r.settledTickOf(look, 3)
+	return r.settledTickOf(look, 4)
 }
 
 // settledTickOf is settledTick with an agent that calls so many commands.

@@ -46,13 +46,20 @@ var uncounted = regexp.MustCompile(`^agent\.|^(partition\.[^.]+\.)?(cpus\.load|m
 // not zero. A series that is not there counts as zero. Where Slurm's answer changed meanwhile nothing is compared.
 func (r *rig) compareOnce() (int, error) {
 	r.t.Helper()
-	tick, want, err := r.settledTick(r.look)
+	var statistics []snapshot // what sdiag said before and after
+	tick, want, err := r.settledTick(func() snapshot {
+		statistics = append(statistics, readScheduler(r.t, r.run("sdiag")))
+		return r.look()
+	})
 	if err != nil {
 		return 0, err
 	}
+	if statistics[0][statisticsSince] != statistics[1][statisticsSince] {
+		return 0, errUnsettled
+	}
 	got := r.all(tick)
+	wrong := checkScheduler(got, statistics[0], statistics[1])
 	maps.DeleteFunc(got, func(path string, _ float64) bool { return uncounted.MatchString(path) })
-	var wrong []string
 	for path := range got {
 		if got[path] != want[path] {
 			wrong = append(wrong, fmt.Sprintf("%s is %v, want %v", path, got[path], want[path]))
@@ -160,8 +167,9 @@ func TestEndToEndFaults(t *testing.T) {
 		t.Run(fault.name, func(t *testing.T) {
 			require.NoError(t, fault.begin())
 			begun := time.Now().Add(time.Second) // a call that was under way has its answer
-			tick, ok := r.tickAfter(begun, "agent.command.*.ok", 3)
-			assert.Equal(t, snapshot{"agent.command.queue.ok": 0, "agent.command.nodes.ok": 0, "agent.command.partitions.ok": 0}, ok)
+			tick, ok := r.tickAfter(begun, "agent.command.*.ok", 4)
+			assert.Equal(t, snapshot{"agent.command.queue.ok": 0, "agent.command.nodes.ok": 0, "agent.command.partitions.ok": 0,
+				"agent.command.scheduler.ok": 0}, ok)
 			r.tickAfter(time.Unix(tick+r.every, 0), "agent.rss_bytes", 1)
 			for at := begun.Unix() + 1; at <= tick; at++ {
 				stale := r.all(at)
@@ -181,8 +189,8 @@ func (r *rig) compareWell(t *testing.T) {
 	defer cancel()
 	for well := false; !well; {
 		require.NoError(t, ctx.Err(), "the agent does not get well")
-		_, ok := r.tickAfter(time.Now(), "agent.command.*.ok", 3)
-		well = ok["agent.command.queue.ok"]+ok["agent.command.nodes.ok"]+ok["agent.command.partitions.ok"] == 3
+		_, ok := r.tickAfter(time.Now(), "agent.command.*.ok", 4)
+		well = ok["agent.command.queue.ok"]+ok["agent.command.nodes.ok"]+ok["agent.command.partitions.ok"]+ok["agent.command.scheduler.ok"] == 4
 	}
 	for {
 		n, err := r.compareOnce()

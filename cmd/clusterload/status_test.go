@@ -40,6 +40,7 @@ func TestStatus(t *testing.T) {
 	assert.Contains(t, out, fmt.Sprintf("process %d, up ", pid))
 	s.status(0, `(?m)^slurm +ok +\d\d:\d\d:\d\d +\d+ ms +\d\d+ +0 +\d\d:\d\d:\d\d$`)
 	s.status(0, `(?m)^partitions +ok +slurm +\d+ ms +1 +9 B +0 +0$`)
+	s.status(0, `(?m)^scheduler +ok +slurm +\d+ ms +4 +\d+ B +0 +0$`)
 	s.status(0, `(?m)^print +ok +[1-9]\d* +0 +\d+ +[0-9.]+ k?B +1.1 GB`)
 
 	// a command that fails is a warning with its words, until it works again
@@ -68,7 +69,7 @@ func TestStatus(t *testing.T) {
 	assert.Equal(t, []any{pid, "hpc1", s.config, filepath.Join(s.folder, "state")}, []any{r.Pid, r.Cluster, r.Config, r.Folder})
 	assert.Positive(t, r.Uptime)
 	assert.Len(t, r.Databases, 1)
-	require.Len(t, r.Commands, 3)
+	require.Len(t, r.Commands, 4)
 	assert.Equal(t, "slurm", r.Commands[0].Aggregator)
 
 	_, errs, code := s.script("stop.sh")

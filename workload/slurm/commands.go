@@ -23,6 +23,7 @@ var calls = []call{
 	{name: "queue", program: "squeue", args: queueArgs, rpcs: []string{"REQUEST_JOB_INFO", "REQUEST_PARTITION_INFO"}, reader: newJobs},
 	{name: "nodes", program: "scontrol", args: nodesArgs, rpcs: []string{"REQUEST_NODE_INFO", "REQUEST_PARTITION_INFO"}, onlyAll: true, reader: newNodes},
 	{name: "partitions", program: "sinfo", args: partitionsArgs, rpcs: []string{"REQUEST_NODE_INFO", "REQUEST_PARTITION_INFO"}, onlyAll: true, reader: newPartitions},
+	{name: "scheduler", program: "sdiag", rpcs: []string{"REQUEST_STATS_INFO"}, onlyAll: true, reader: newScheduler},
 }
 
 // environment is what every call adds to the few variables that it has of the agent's: times as Unix seconds, and lists

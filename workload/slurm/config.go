@@ -10,7 +10,7 @@ import (
 
 // Config is the table [aggregator.slurm].
 type Config struct {
-	// Commands is the folder that squeue, sinfo and scontrol are in; empty: where PATH finds them.
+	// Commands is the folder that squeue, scontrol, sinfo and sdiag are in; empty: where PATH finds them.
 	Commands string `toml:"commands"`
 
 	// SlurmConf is the slurm.conf that the commands use; empty: their own default, or SLURM_CONF of the agent.

@@ -1,5 +1,5 @@
-// Package slurm measures the load of a cluster that Slurm manages, through Slurm's own commands: the queue, the nodes
-// and the partitions.
+// Package slurm measures the load of a cluster that Slurm manages, through Slurm's own commands: the queue, the nodes,
+// the partitions and the scheduler.
 package slurm
 
 import (

@@ -25,7 +25,7 @@ type fakeSlurm struct{ folder string }
 // newFakeSlurm makes commands that print what a real cluster's printed.
 func newFakeSlurm(t *testing.T) fakeSlurm {
 	f := fakeSlurm{t.TempDir()}
-	for program, file := range map[string]string{"squeue": "squeue.out", "scontrol": "scontrol_nodes.out", "sinfo": "sinfo_up.out"} {
+	for program, file := range map[string]string{"squeue": "squeue.out", "scontrol": "scontrol_nodes.out", "sinfo": "sinfo_up.out", "sdiag": "sdiag.out"} {
 		f.script(t, program, "exec cat "+capturePath(t, file))
 	}
 	return f
@@ -86,14 +86,14 @@ func TestAggregate(t *testing.T) {
 	a := newFakeSlurm(t).aggregator(t, nil, nil)
 	got, err := tick(t, t.Context(), a)
 	require.NoError(t, err)
-	for _, name := range []string{"queue", "nodes", "partitions"} {
+	for _, name := range []string{"queue", "nodes", "partitions", "scheduler"} {
 		said := func(what string) float64 { return got["agent.command."+name+"."+what] }
 		assert.Equal(t, 1.0, said("ok"), name)
 		assert.Equal(t, 0.0, said("timeouts"))
 		assert.Equal(t, 0.0, said("parse_errors"))
 		assert.Positive(t, said("seconds"))
 	}
-	for name, file := range map[string]string{"queue": "squeue.out", "nodes": "scontrol_nodes.out", "partitions": "sinfo_up.out"} {
+	for name, file := range map[string]string{"queue": "squeue.out", "nodes": "scontrol_nodes.out", "partitions": "sinfo_up.out", "scheduler": "sdiag.out"} {
 		text, err := os.ReadFile(capturePath(t, file))
 		require.NoError(t, err)
 		assert.Equal(t, float64(len(text)), got["agent.command."+name+".bytes"], name)
@@ -103,6 +103,7 @@ func TestAggregate(t *testing.T) {
 	assert.Positive(t, got["jobs.running"])
 	assert.Positive(t, got["nodes.total"])
 	assert.Equal(t, 1.0, got["partition.batch.up"])
+	assert.Positive(t, got["sched.main.mean_seconds"])
 	assert.Positive(t, got["partition.batch.jobs.pending"])
 	assert.NotContains(t, got, "batch.jobs_num")
 }
@@ -131,7 +132,9 @@ func TestAggregateOneFails(t *testing.T) {
 				got, err := tick(t, t.Context(), a)
 				assert.EqualError(t, err, strings.ReplaceAll(test.err, "FOLDER", f.folder))
 				for path := range got {
-					assert.NotContains(t, path, "jobs", "neither 0 nor an old value")
+					if !strings.HasPrefix(path, "ctld.") && !strings.HasPrefix(path, "sched.") {
+						assert.NotContains(t, path, "jobs", "neither 0 nor an old value")
+					}
 				}
 				assert.Equal(t, 0.0, got["agent.command.queue.ok"])
 				assert.Contains(t, got, "agent.command.queue.seconds")
@@ -155,10 +158,10 @@ func TestAggregateNoSlurm(t *testing.T) {
 	a := fakeSlurm{"/nonexistent"}.aggregator(t, nil, nil)
 	got, err := tick(t, t.Context(), a)
 	assert.ErrorIs(t, err, os.ErrNotExist)
-	for _, name := range []string{"queue: /nonexistent/squeue", "nodes: /nonexistent/scontrol", "partitions: /nonexistent/sinfo"} {
+	for _, name := range []string{"queue: /nonexistent/squeue", "nodes: /nonexistent/scontrol", "partitions: /nonexistent/sinfo", "scheduler: /nonexistent/sdiag"} {
 		assert.ErrorContains(t, err, name)
 	}
-	assert.Len(t, got, 3*len(callDescs)+1)
+	assert.Len(t, got, 4*len(callDescs)+1)
 }
 
 // TestAggregateHangs ends a command that hangs with a child, while the others have long answered.
@@ -275,7 +278,7 @@ func TestCalls(t *testing.T) {
 
 		want := map[string][]string{"squeue": queueArgs}
 		if metrics == metricsAll {
-			want["scontrol"], want["sinfo"] = nodesArgs, partitionsArgs
+			want["scontrol"], want["sinfo"], want["sdiag"] = nodesArgs, partitionsArgs, nil
 		}
 		files, err := filepath.Glob(ran + "/*")
 		require.NoError(t, err)
@@ -283,6 +286,9 @@ func TestCalls(t *testing.T) {
 		for program, args := range want {
 			text, err := os.ReadFile(filepath.Join(ran, program))
 			require.NoError(t, err)
+			if len(args) == 0 {
+				args = []string{""} // printf repeats its format once for no argument
+			}
 			assert.Equal(t, args, strings.Split(strings.TrimSuffix(string(text), "\x00"), "\x00"), program)
 			env, err := os.ReadFile(filepath.Join(ran, program+".env"))
 			require.NoError(t, err)
@@ -349,6 +355,7 @@ func TestDescribe(t *testing.T) {
 		assert.False(t, strings.HasSuffix(d.Help, "."), d.Template)
 	}
 	for _, template := range []string{"jobs.total", "nodes.total", "partition.{partition}.up", "agent.command.{command}.ok", "agent.unknown_tokens",
+		"ctld.threads", "ctld.jobs.started", "sched.main.mean_seconds", "sched.backfill.mean_seconds",
 		"node.{node}.load", "{partition}.jobs_num"} {
 		assert.True(t, seen[template], template)
 	}
