@@ -32,7 +32,7 @@ docs: build ## docs/metrics.md, from what the aggregators declare
 	mv build/metrics.md docs/metrics.md
 
 bench: ## ratios, each measured in one run
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./...
 
 clean:
 	rm -rf build
