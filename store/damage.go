@@ -46,29 +46,41 @@ func (d *damage) count() int {
 
 // setAsideBlocks moves the blocks that cannot be opened out of tsdb's way, which would refuse to start.
 func (s *Store) setAsideBlocks() error {
-	entries, err := os.ReadDir(s.config.Path)
+	names, err := s.blockNames()
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if _, err := ulid.ParseStrict(e.Name()); err != nil || !e.IsDir() {
-			continue
-		}
-		folder := filepath.Join(s.config.Path, e.Name())
+	for _, name := range names {
+		folder := filepath.Join(s.config.Path, name)
 		meta, err := openable(folder)
 		if err == nil {
 			continue
 		}
-		lost := []any{"block", e.Name(), "error", err, "moved", filepath.Join(damagedFolder, e.Name())}
+		lost := []any{"block", name, "error", err, "moved", filepath.Join(damagedFolder, name)}
 		if meta.MaxTime > 0 {
 			lost = append(lost, "from", stamp(meta.MinTime), "until", stamp(meta.MaxTime), "points", meta.Stats.NumSamples)
 		}
-		if err := s.setAside(e.Name()); err != nil {
+		if err := s.setAside(name); err != nil {
 			return err
 		}
 		s.log.Error("block is damaged and lost", lost...)
 	}
 	return nil
+}
+
+// blockNames lists the folders of persisted blocks.
+func (s *Store) blockNames() ([]string, error) {
+	entries, err := os.ReadDir(s.config.Path)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if _, err := ulid.ParseStrict(e.Name()); err == nil && e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
 }
 
 // openable opens a block and closes it.

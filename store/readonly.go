@@ -2,10 +2,8 @@ package store
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 
-	"github.com/oklog/ulid/v2"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
@@ -26,17 +24,14 @@ func (s *Store) Room() bool {
 
 // openBlocks opens the persisted blocks and nothing else, writing nothing.
 func (s *Store) openBlocks() error {
-	entries, err := os.ReadDir(s.config.Path)
+	names, err := s.blockNames()
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if _, err := ulid.ParseStrict(e.Name()); err != nil || !e.IsDir() {
-			continue
-		}
-		folder := filepath.Join(s.config.Path, e.Name())
+	for _, name := range names {
+		folder := filepath.Join(s.config.Path, name)
 		if _, err := openable(folder); err != nil {
-			s.log.Error("block is damaged and not served", "block", e.Name(), "error", err)
+			s.log.Error("block is damaged and not served", "block", name, "error", err)
 			continue
 		}
 		b, err := tsdb.OpenBlock(nil, folder, chunkenc.NewPool(), nil)

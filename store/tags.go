@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/storage"
 )
 
 // tagMatchers makes matchers of Graphite's tag expressions: "tag=value", "tag!=value", "tag=~regexp", "tag!=~regexp". A
@@ -95,12 +96,7 @@ func (s *Store) FindTagged(ctx context.Context, expressions []string, yield func
 
 // TagNames lists the names of tags, sorted, that begin with prefix, of the series that expressions name; of all without one.
 func (s *Store) TagNames(ctx context.Context, expressions []string, prefix string, limit int) ([]string, error) {
-	ms, err := someMatchers(expressions)
-	if err != nil {
-		return nil, err
-	}
-	lo, hi := timeRange(0, 0)
-	q, err := s.querier(lo, hi)
+	q, ms, err := s.tagQuerier(expressions)
 	if err != nil {
 		return nil, err
 	}
@@ -117,12 +113,7 @@ func (s *Store) TagValues(ctx context.Context, tag string, expressions []string,
 	if strings.HasPrefix(tag, "__") {
 		return nil, nil
 	}
-	ms, err := someMatchers(expressions)
-	if err != nil {
-		return nil, err
-	}
-	lo, hi := timeRange(0, 0)
-	q, err := s.querier(lo, hi)
+	q, ms, err := s.tagQuerier(expressions)
 	if err != nil {
 		return nil, err
 	}
@@ -132,6 +123,17 @@ func (s *Store) TagValues(ctx context.Context, tag string, expressions []string,
 		return nil, fmt.Errorf("list values of tag %q: %w", tag, err)
 	}
 	return begun(values, prefix, limit), nil
+}
+
+// tagQuerier opens a querier over all times, and makes the matchers of expressions, of which there may be none. The
+// caller closes it.
+func (s *Store) tagQuerier(expressions []string) (storage.Querier, []*labels.Matcher, error) {
+	ms, err := someMatchers(expressions)
+	if err != nil {
+		return nil, nil, err
+	}
+	q, err := s.querier(timeRange(0, 0))
+	return q, ms, err
 }
 
 // someMatchers makes matchers of expressions, of which there may be none.
